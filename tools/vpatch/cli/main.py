@@ -1,0 +1,151 @@
+"""The command ``vpatch``: its verbs, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from vpatch import __version__
+from vpatch.values.errors import VpatchError
+from vpatch.values.paths import printable
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+# A module per verb, imported when the verb is called: `vpatch --version` is to be instant.
+VERBS = {
+    "apply": "Put the series into a checkout",
+    "unapply": "Bring a checkout back to what it was",
+    "status": "Show what each patch does on a base, and whether it is applied",
+    "verify": "Compare a checkout with what the series makes of its base",
+    "check": "Check the patches folder itself",
+    "bases": "List the bases at hand, or fetch one",
+}
+
+_BUG = 4
+_TERMINATED = 128 + signal.SIGTERM
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+class _Verbs(click.Group):
+    """Knows its commands by name and help line, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"vpatch.cli.{cmd_name}")
+        command: click.Command = module.command
+        command.short_help = VERBS[cmd_name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib  # noqa: PLC0415, lazy
+
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from error
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+    epilog='Shell completion: eval "$(_VPATCH_COMPLETE=bash_source vpatch)" (or zsh, fish).',
+)
+@click.version_option(__version__, prog_name="vpatch", message="%(prog)s %(version)s")
+@click.option(
+    "-C",
+    "directory",
+    metavar="DIR",
+    default=".",
+    type=click.Path(file_okay=False),
+    help="The folder that holds patches/.  [default: .]",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Show git's own words in errors.")
+@click.option(
+    "--upstream",
+    metavar="URL",
+    default="",
+    help="A git remote to take bases from, instead of vpatch.toml's.",
+)
+@click.pass_context
+def cli(ctx: click.Context, directory: str, upstream: str, *, verbose: bool) -> None:
+    """Carry upstream vLLM pull requests as patches, and know their state.
+
+    Exit status: 0 the answer is good, 1 it is bad, 2 wrong usage, 3 no answer, 4 a bug.
+    """
+    from vpatch.cli.session import Session  # noqa: PLC0415, lazy
+    from vpatch.doors.git import drop_inherited_variables  # noqa: PLC0415, lazy
+
+    drop_inherited_variables()
+    ctx.obj = Session(directory, upstream, verbose=verbose)
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit status."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        status = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted: nothing is half done, run again to go on")
+        status = _INTERRUPTED
+    except VpatchError as error:
+        status = _explain(error)
+    except BrokenPipeError:
+        # The reader of a pipe had enough; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:  # noqa: BLE001, whatever it is, nobody wants to see it raw
+        status = _report_bug(error)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(_TERMINATED)
+
+
+def _explain(error: VpatchError) -> int:
+    _say(f"error: {error}")
+    if error.hint:
+        _say(f"hint: {error.hint}")
+    if error.detail and ("-v" in sys.argv or "--verbose" in sys.argv):
+        _say(error.detail)
+    return error.status
+
+
+def _report_bug(error: Exception) -> int:
+    import traceback  # noqa: PLC0415, lazy
+
+    from vpatch.cli.session import cache_folder, log_file  # noqa: PLC0415, lazy
+
+    text = "".join(traceback.format_exception(error))
+    place = log_file(cache_folder(), f"vpatch {__version__}\n{sys.argv}\n{text}")
+    _say(f"error: this is a bug in vpatch ({type(error).__name__})")
+    _say(f"hint: report it with the file {place}" if place else text)
+    return _BUG
+
+
+def _say(line: Any) -> None:  # noqa: ANN401, printed as it is
+    click.echo(printable(str(line)), err=True)

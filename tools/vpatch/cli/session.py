@@ -1,0 +1,264 @@
+"""What one run of the command line works with, and how it shows progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import click
+
+from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.paths import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from vpatch.doors.git import Repo
+    from vpatch.doors.index import Index, Tracker
+    from vpatch.jobs.bases import Bases
+    from vpatch.jobs.checkout import Checkout
+    from vpatch.jobs.folder import Folder
+    from vpatch.values.base import Base
+    from vpatch.values.config import Config
+    from vpatch.values.facts import Held, Landmark, PullRequest
+    from vpatch.values.series import Series
+    from vpatch.values.verdict import Replay
+
+
+def cache_folder() -> Path:
+    """Return the folder for the store and downloads."""
+    if named := os.environ.get("VPATCH_CACHE_DIR"):
+        return Path(named).absolute()
+    import platformdirs  # noqa: PLC0415, lazy
+
+    return Path(platformdirs.user_cache_dir("vpatch", appauthor=False))
+
+
+def log_file(cache: Path, text: str) -> Path | None:
+    """Keep the report of a bug, in the cache or, if that can't be written, elsewhere."""
+    for folder in (cache / "logs", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(".txt", "vpatch-", folder)
+        except OSError:
+            continue
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        return Path(name)
+    return None
+
+
+class Asked(NamedTuple):
+    """The series and the base that a call is about."""
+
+    base: Base
+    name: str
+    """Name of the series."""
+    series: Series
+
+
+class Ready(NamedTuple):
+    """A replay, where its objects are, and what was found of upstream on the way."""
+
+    replay: Replay
+    made: Repo
+    landmarks: dict[Landmark, Held]
+
+
+class Session:
+    """One run: its folder, its bases, and where it talks to people.
+
+    Args:
+        directory: The folder that holds ``patches/``.
+        upstream: A git remote that overrides the project's.
+        verbose: Whether git's own words are shown.
+    """
+
+    def __init__(self, directory: str, upstream: str, *, verbose: bool) -> None:
+        self.root = Path(directory)
+        self.verbose = verbose
+        self._upstream = upstream
+        if not self.root.is_dir():
+            raise BadInputError("no such folder", where=directory, hint="look at -C")
+
+    @cached_property
+    def folder(self) -> Folder:
+        """The project's folder."""
+        from vpatch.jobs.folder import Folder  # noqa: PLC0415, lazy
+
+        return Folder(self.root)
+
+    @cached_property
+    def config(self) -> Config:
+        """The project's settings, with those of this call."""
+        from dataclasses import replace  # noqa: PLC0415, lazy
+
+        config = self.folder.config()
+        if self._upstream:
+            config = replace(config, upstream=replace(config.upstream, url=self._upstream))
+        return config
+
+    @cached_property
+    def facts(self) -> dict[int, PullRequest]:
+        """What is known of each pull request."""
+        return self.folder.facts()
+
+    @cached_property
+    def bases(self) -> Bases:
+        """The bases at hand, and the way to more."""
+        from vpatch.jobs.bases import Bases  # noqa: PLC0415, lazy
+
+        return Bases(cache_folder(), self.config.upstream, self._open_index, Terminal())
+
+    def _open_index(self) -> Index:
+        from vpatch.doors.index import Index, pip_settings  # noqa: PLC0415, lazy
+
+        return Index(self.config.upstream.package, pip_settings())
+
+    @property
+    def project(self) -> str:
+        """Address of the upstream project, for links."""
+        url = self.config.upstream.url.removesuffix(".git")
+        package = self.config.upstream.package
+        # vLLM's own home; another project is where its remote is.
+        return url if url and package != "vllm" else "https://github.com/vllm-project/vllm"
+
+    # What a call is about
+
+    def managed(self, base: str) -> Path:
+        """Return the path of the checkout that vpatch keeps for a base."""
+        return self.root / "build" / f"vllm-{base}"
+
+    def serving(self, base: Base, series: str | None, upto: str | None = None) -> Asked:
+        """Find the series for a base."""
+        name = series or self.folder.serving(base.name)
+        patches = self.folder.series(name)
+        if upto:
+            patches = patches.upto(patch_named(patches, upto))
+        return Asked(base, name, patches)
+
+    def usual_base(self) -> str:
+        """Return the base where none is named: applied last, else configured, else newest."""
+        notes = self.root.glob("build/vllm-*/.git/vpatch/applied.json")
+        last = max(notes, key=lambda path: path.stat().st_mtime, default=None)
+        if last:
+            return last.parents[2].name.removeprefix("vllm-")
+        return self.config.base or self.folder.newest()
+
+    def replayed(self, asked: Asked, target: Checkout | None = None) -> Iterator[Ready]:
+        """Replay a series; what is made is there until the caller goes on."""
+        from vpatch.jobs.landmarks import find_landmarks  # noqa: PLC0415, lazy
+        from vpatch.jobs.replay import Setting, replay  # noqa: PLC0415, lazy
+
+        borrowed = [target.repo.objects] if target else []
+        with self.bases.store.scratch(*borrowed) as repo:
+            marks = find_landmarks(repo, asked.base, self.facts.values())
+            setting = Setting(
+                repo,
+                asked.series,
+                asked.base,
+                home=self._home(asked.series),
+                releases=self.bases.releases(),
+                facts=self.facts,
+                landmarks=marks,
+            )
+            yield Ready(replay(setting), repo, marks)
+
+    def _home(self, series: Series) -> Callable[[], Base | None]:
+        def home() -> Base | None:
+            own = series.base
+            if own is None:
+                return None
+            if found := (self.bases.find(own.commit) if own.commit else None):
+                return found
+            try:
+                return self.bases.get(own.name)
+            except VpatchError as error:
+                Terminal().say(f"no three-way merge: {error}")
+                return None
+
+        return home
+
+
+def patch_named(series: Series, name: str) -> str:
+    """Return the file name of the patch that a user means.
+
+    Args:
+        series: The series.
+        name: ``33303``, ``#33303``, its address, or a file name.
+
+    Raises:
+        BadInputError: There is none, or more than one.
+    """
+    number = name.rstrip("/").rpartition("/")[2].removeprefix("#")
+    found = [
+        patch.name
+        for patch in series.patches
+        if patch.name == name or (number.isdecimal() and patch.pr == int(number))
+    ]
+    if not found:
+        there = ", ".join(f"#{p.pr}" if p.pr else p.name for p in series.patches)
+        raise BadInputError("no such patch", where=name, hint=f"the series has {there}")
+    return found[-1]
+
+
+class _Bar:
+    """The progress of one job, on a terminal."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        from rich.console import Console  # noqa: PLC0415, lazy
+        from rich.progress import (  # noqa: PLC0415, lazy
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns: Sequence[object] = [TextColumn("{task.description}"), BarColumn()]
+        if total:
+            columns = [*columns, DownloadColumn(), TimeRemainingColumn()]
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)  # type: ignore[arg-type]
+        self._task = self._progress.add_task(printable(what), total=total)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def update(self, increment: int) -> None:
+        self._progress.advance(self._task, increment)
+
+
+class _Line:
+    """The progress of one job where nobody looks at it grow: a line at its beginning."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing to end."""
+
+    def update(self, increment: int) -> None:
+        """Nothing to show."""
+
+
+class Terminal:
+    """Tells people on standard error of long work."""
+
+    def say(self, line: str) -> None:
+        """Write a line."""
+        click.echo(printable(line), err=True)
+
+    def track(self, what: str, total: int | None) -> Tracker:
+        """Show a bar on a terminal, a line elsewhere."""
+        if sys.stderr.isatty():
+            return _Bar(what, total)
+        self.say(what)
+        return _Line()

@@ -1,0 +1,130 @@
+"""``vpatch status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vpatch.cli import options, show
+from vpatch.cli.target import find
+
+if TYPE_CHECKING:
+    from vpatch.cli.session import Asked, Ready, Session
+    from vpatch.jobs.checkout import Checkout
+    from vpatch.jobs.landmarks import Watched
+    from vpatch.values.base import Base
+
+
+@click.command("status")
+@options.base
+@options.checkout
+@options.series
+@options.json
+@click.pass_obj
+def command(
+    session: Session,
+    base: str | None,
+    checkout: str | None,
+    series: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    r"""Show what became of each patch on a base, and whether the target holds it.
+
+    What upstream did with each stands beside it; what is only watched follows.
+
+    \b
+    Examples:
+      vpatch status
+      vpatch status --base v0.17.0
+      vpatch status --checkout ~/src/vllm --json
+    """
+    found, target = find(session, base, checkout)
+    applied = target.applied() if target else None
+    asked = session.serving(found, series or (applied.series if applied else None))
+    for ready in session.replayed(asked, target):
+        return _answer(session, asked, target, ready, as_json=as_json)
+    return 0
+
+
+def _answer(
+    session: Session,
+    asked: Asked,
+    target: Checkout | None,
+    ready: Ready,
+    *,
+    as_json: bool,
+) -> int:
+    from vpatch.jobs.landmarks import watch  # noqa: PLC0415, lazy
+
+    replay = ready.replay
+    states = ["no"] * len(replay.results)
+    if target:
+        from vpatch.jobs.checkout import applied_states  # noqa: PLC0415, lazy
+
+        states = applied_states(target, replay, ready.made)
+    carried = [patch.pr for patch in asked.series.patches]
+    watched = watch(session.facts, carried, ready.landmarks)
+    ok = replay.ok and "drifted" not in states
+    pending = target.interrupted() if target else False
+    if as_json:
+        pairs = zip(replay.results, states, strict=True)
+        answer = {
+            "base": asked.base.as_json(),
+            "series": asked.name,
+            "target": str(target.root) if target else None,
+            "patches": [result.as_json() | {"applied": state} for result, state in pairs],
+            "watched": [one.as_json() for one in watched],
+            "ok": ok and not pending,
+        }
+        show.print_json(answer)
+    else:
+        _print(session, asked, target, ready, states)
+        _print_watched(watched, asked.base)
+        if pending:
+            click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
+    return 0 if ok and not pending else 1
+
+
+def _print(
+    session: Session, asked: Asked, target: Checkout | None, ready: Ready, states: list[str]
+) -> None:
+    base = asked.base
+    where = (
+        f", target {target.root}" if target else ", no checkout yet (vpatch apply makes one)"
+    )
+    click.echo(f"series {asked.name} on {base.name} ({base.commit[:12]}){where}\n")
+    results = ready.replay.results
+    rows = [
+        (
+            show.label(result.patch),
+            result.patch.subject,
+            show.upstream_state(session.facts.get(result.patch.pr or 0)),
+            result.verdict.value,
+            state,
+        )
+        for result, state in zip(results, states, strict=True)
+    ]
+    show.print_table(("PR", "Patch…", "Upstream", "Verdict", "Applied"), rows)
+    show.print_notes(results)
+
+
+def _print_watched(watched: list[Watched], base: Base) -> None:
+    if watched:
+        click.echo("\nwatched, not carried:\n")
+        words = {True: "yes", False: "no", None: "not known"}
+        show.print_table(
+            ("PR", "Watched…", "Upstream", f"In {base.name}"),
+            [
+                (
+                    f"#{one.request.number}",
+                    one.request.title,
+                    show.upstream_state(one.request),
+                    words[one.present],
+                )
+                for one in watched
+            ],
+        )
+        for one in watched:
+            show.print_note(f"#{one.request.number}: {one.evidence}")

@@ -1,0 +1,1 @@
+"""Floor 1: doors. Each outside thing is reached through one module of this package."""

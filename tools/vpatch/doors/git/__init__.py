@@ -1,0 +1,15 @@
+"""The door to git, and the only user of GitPython. Nothing here knows what a series is."""
+
+from vpatch.doors.git.command import GitError, drop_inherited_variables
+from vpatch.doors.git.repo import NewCommit, Repo, init, quoted
+from vpatch.doors.git.stage import Stage
+
+__all__ = [
+    "GitError",
+    "NewCommit",
+    "Repo",
+    "Stage",
+    "drop_inherited_variables",
+    "init",
+    "quoted",
+]

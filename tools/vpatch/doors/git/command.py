@@ -1,0 +1,169 @@
+"""Run git, with all that could change an answer out of the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git import GitCommandNotFound
+from git.cmd import Git
+
+from vpatch.values.errors import VpatchError
+from vpatch.values.paths import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+# Each option is pinned because a user's configuration may hold another value.
+_PINNED = {
+    "apply.ignoreWhitespace": "no",  # "change" would match context that differs
+    "apply.whitespace": "nowarn",  # "fix" would change the bytes of a patch
+    "core.attributesFile": os.devnull,  # a global "* text" would change line endings
+    "core.fsmonitor": "false",  # would start a daemon on the user's checkout
+    "core.hooksPath": os.devnull,  # hooks run code that nobody asked for
+    "core.looseCompression": "0",  # replays write many small objects, read once
+    "core.quotePath": "false",
+    "core.safecrlf": "false",
+    "gc.auto": "0",  # a collection in the background outlives the run
+    "init.defaultBranch": "main",
+    "maintenance.auto": "false",
+    "merge.directoryRenames": "conflict",  # never place a new file by guess
+    "merge.renames": "true",
+    "merge.renameLimit": "20000",  # vLLM moves thousands of files between releases
+    "protocol.version": "2",
+}
+# What a user's environment may say to git: how to reach a server, and how to trace.
+_KEPT_VARIABLES = (
+    *("GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_ASKPASS", "GIT_PROXY"),
+    *("GIT_TRACE", "GIT_CURL_", "GIT_PYTHON_", "GIT_EXEC_PATH"),
+    *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"),
+)
+
+
+class GitError(VpatchError):
+    """git failed where it should not; its own words are in `detail`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a git command left."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+
+def drop_inherited_variables() -> None:
+    """Forget ``GIT_*`` variables that would send git to another repository.
+
+    A hook or a rebase that calls vpatch sets them (git(1), "Environment Variables").
+    """
+    for name in list(os.environ):
+        if name.startswith("GIT_") and not name.startswith(_KEPT_VARIABLES):
+            del os.environ[name]
+
+
+class Command:
+    """A git repository as commands see it.
+
+    Args:
+        git_dir: The repository's own folder.
+        work_tree: The checkout that belongs to it; None for a bare repository.
+        borrowed: Object folders of other repositories to read from.
+        written: The object folder to write to; None for its own.
+        private: Whether it is vpatch's own, and no configuration of the user's counts.
+    """
+
+    def __init__(
+        self,
+        git_dir: Path,
+        *,
+        work_tree: Path | None = None,
+        borrowed: Sequence[Path] = (),
+        written: Path | None = None,
+        private: bool = True,
+    ) -> None:
+        self.git_dir = git_dir
+        self.work_tree = work_tree
+        self._borrowed = tuple(borrowed)
+        self._written = written
+        self._private = private
+
+    def run(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        ok: Sequence[int] = (0,),
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        discover: bool = False,
+    ) -> Ran:
+        """Run one git command to its end.
+
+        Args:
+            args: The command and its arguments.
+            stdin: What it reads.
+            ok: Exit statuses that are an answer.
+            cwd: The folder to run in.
+            env: More variables.
+            discover: Let git look for the repository from `cwd` up.
+
+        Raises:
+            GitError: Another status, or no git at all.
+        """
+        process = self.start(*args, cwd=cwd, env=env, discover=discover)
+        out, err = process.communicate(stdin)
+        if process.returncode not in ok:
+            raise self._error(args[0], err)
+        return Ran(process.returncode, out, err)
+
+    def start(
+        self,
+        *args: str,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        discover: bool = False,
+    ) -> Git.AutoInterrupt:
+        """Start a git command, with pipes to all its ends; it ends when the caller drops it."""
+        pins = [part for pin in _PINNED.items() for part in ("-c", "=".join(pin))]
+        place = cwd or self.work_tree or self.git_dir
+        try:
+            return Git(str(place)).execute(
+                ["git", "--no-pager", *pins, *args],
+                as_process=True,
+                istream=subprocess.PIPE,
+                env=self._environment(discover=discover) | dict(env or {}),
+            )
+        except GitCommandNotFound as error:
+            hint = "install git 2.38 or newer"
+            raise GitError("git could not be started", hint=hint) from error
+
+    def _environment(self, *, discover: bool) -> dict[str, str]:
+        env = {"GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "false", "GIT_OPTIONAL_LOCKS": "0"}
+        if not discover:
+            env["GIT_DIR"] = str(self.git_dir)
+        if self.work_tree:
+            env["GIT_WORK_TREE"] = str(self.work_tree)
+        if self._borrowed:
+            folders = os.pathsep.join(str(folder) for folder in self._borrowed)
+            env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = folders
+        if self._written:
+            env["GIT_OBJECT_DIRECTORY"] = str(self._written)
+        if self._private:
+            env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+            env["GIT_ATTR_NOSYSTEM"] = "1"
+        return env
+
+    def _error(self, verb: str, err: bytes) -> GitError:
+        words = decode(err).strip()
+        hint = "run again with -v for git's own words"
+        if "No space left on device" in words or "File too large" in words:
+            hint = "make room on that disk, then run again: nothing is half done"
+        elif "Permission denied" in words or "Read-only file system" in words:
+            hint = "make that folder writable, or set VPATCH_CACHE_DIR to one that is"
+        elif "dubious ownership" in words:
+            hint = f"git config --global --add safe.directory {self.work_tree}"
+        return GitError(f"git {verb} failed", where=str(self.git_dir), hint=hint, detail=words)

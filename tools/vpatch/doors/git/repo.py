@@ -1,0 +1,327 @@
+"""A git repository: what it holds, and new objects in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpatch.doors.git.command import Command, GitError
+from vpatch.doors.git.stage import NULL_ID, Stage, index_info, temporary_folder
+from vpatch.values.paths import decode, encode
+from vpatch.values.tree import Entries, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from git.cmd import Git
+
+_NOBODY = {
+    "GIT_AUTHOR_NAME": "vpatch",
+    "GIT_AUTHOR_EMAIL": "vpatch@localhost",
+    "GIT_AUTHOR_DATE": "@0 +0000",
+    "GIT_COMMITTER_NAME": "vpatch",
+    "GIT_COMMITTER_EMAIL": "vpatch@localhost",
+    "GIT_COMMITTER_DATE": "@0 +0000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCommit:
+    """A commit to be written."""
+
+    author: str
+    """``Name <address>``."""
+    date: str
+    """``<seconds since 1970> <+hhmm>``, author's and committer's."""
+    message: bytes
+    change: Mapping[str, Entry | None]
+
+
+class Repo(Command):
+    """A git repository, reached by commands."""
+
+    @property
+    def objects(self) -> Path:
+        """The folder of its objects."""
+        named = decode(self.run("rev-parse", "--git-path", "objects").out).strip()
+        return (self.work_tree or self.git_dir) / named
+
+    @contextmanager
+    def scratch(self, *borrowed: Path) -> Iterator[Repo]:
+        """Open this repository so that what is written is gone at the end.
+
+        Objects go to a folder in memory where the system has one: a replay makes hundreds,
+        and `send` takes along those that are to stay.
+
+        Args:
+            borrowed: Object folders of other repositories to read from as well.
+        """
+        with temporary_folder() as folder:
+            yield Repo(
+                self.git_dir,
+                borrowed=(self.objects, *borrowed),
+                written=folder,
+                private=self._private,
+            )
+
+    def reading_from(self, other: Repo) -> Repo:
+        """Return this repository, reading the objects of another one as well."""
+        lent = [*other._borrowed, other._written or other.objects]
+        return Repo(
+            self.git_dir, work_tree=self.work_tree, borrowed=lent, private=self._private
+        )
+
+    def discovered(self, folder: Path) -> Path:
+        """Return the git folder of a work tree, as git itself finds it.
+
+        Raises:
+            GitError: It is no work tree, or git distrusts its owner.
+        """
+        bare = Repo(folder, private=self._private)
+        ran = bare.run("rev-parse", "--absolute-git-dir", cwd=folder, discover=True)
+        return Path(decode(ran.out).rstrip("\n"))
+
+    # Names and trees
+
+    def resolve(self, revision: str) -> str | None:
+        """Return the full id of a revision, or None where there is none."""
+        ran = self.run("rev-parse", "--verify", "-q", revision, ok=(0, 1, 128))
+        return decode(ran.out).strip() if ran.status == 0 else None
+
+    def refs(self, *prefixes: str) -> dict[str, tuple[str, str]]:
+        """Return commit and subject of every ref below the prefixes."""
+        form = "--format=%(refname)%00%(objectname)%00%(contents:subject)"
+        found: dict[str, tuple[str, str]] = {}
+        for line in decode(self.run("for-each-ref", form, *prefixes).out).splitlines():
+            name, commit, subject = line.split("\0")
+            found[name] = (commit, subject)
+        return found
+
+    def set_ref(self, name: str, commit: str) -> None:
+        """Point a ref at a commit."""
+        self.run("update-ref", name, commit)
+
+    def entries(self, tree: str, paths: Iterable[str] | None = None) -> Entries:
+        """List a tree.
+
+        Args:
+            tree: Any revision that has a tree.
+            paths: The paths to look up, folders as folders; None for every file.
+        """
+        command = ["ls-tree", "-z", "--full-tree"]
+        if paths is None:
+            return _listed(self.run(*command, "-r", tree).out)
+        found: Entries = {}
+        wanted = sorted(set(paths))
+        for at in range(0, len(wanted), 500):  # an argument list has an end
+            part = wanted[at : at + 500]
+            found |= _listed(self.run(*command, tree, "--", *part).out)
+        return found
+
+    def blobs(self, oids: Sequence[str]) -> list[bytes]:
+        """Return the contents of blobs, by git-cat-file(1) ``--batch``."""
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        out = self.run("cat-file", "--batch", "--buffer", stdin=asked).out
+        found: list[bytes] = []
+        at = 0
+        for oid in oids:
+            end = out.index(b"\n", at)
+            words = out[at:end].split()
+            if len(words) != 3:  # noqa: PLR2004, "<id> <kind> <size>"
+                raise GitError(f"the object {oid} is missing", where=str(self.git_dir))
+            size = int(words[2])
+            found.append(out[end + 1 : end + 1 + size])
+            at = end + size + 2
+        return found
+
+    def changed(self, old: str, new: str, *, renames: bool = False) -> dict[str, str]:
+        """Return the status letter of each path that differs between two trees.
+
+        With `renames`, a renamed path is listed by its old name, and the value is the new.
+        """
+        command = ["diff-tree", "-r", "-z", "--name-status", "--no-color"]
+        command += ["-M", "--diff-filter=R"] if renames else ["--no-renames"]
+        fields = decode(self.run(*command, old, new).out).split("\0")[:-1]
+        if renames:
+            return dict(zip(fields[1::3], fields[2::3], strict=True))
+        return dict(zip(fields[1::2], fields[0::2], strict=True))
+
+    def grep(self, tree: str, lines: Iterable[str]) -> list[str]:
+        """Return the files of a tree that hold all of these texts, each in one line."""
+        asked = [part for line in lines for part in ("-e", line)]
+        command = ["grep", "-l", "-z", "-I", "-F", "--all-match", *asked, tree]
+        ran = self.run(*command, ok=(0, 1))
+        return [name.partition(":")[2] for name in decode(ran.out).split("\0")[:-1]]
+
+    def hash_files(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the blob ids that files of the work tree have; the missing are left out."""
+        assert self.work_tree is not None  # noqa: S101, for mypy: a checkout has one
+        there = sorted(path for path in paths if (self.work_tree / path).is_file())
+        asked = encode("".join(f"{path}\n" for path in there))
+        out = self.run("hash-object", "--stdin-paths", stdin=asked).out
+        return dict(zip(there, decode(out).split(), strict=True))
+
+    # Writing
+
+    def tree_of(self, base: str, change: Mapping[str, Entry | None]) -> str:
+        """Write a tree: that of `base` with some paths changed."""
+        with self.stage() as stage:
+            stage.load(base)
+            stage.update(change)
+            return stage.write()
+
+    def commit_each(self, parent: str, commits: Sequence[NewCommit]) -> list[str]:
+        """Write commits upon one another, in one run of git-fast-import(1).
+
+        The same input gives the same ids on every machine.
+        """
+        if not commits:
+            return []
+        ref = f"refs/vpatch/replay/{os.getpid()}"
+        lines = [b"feature done\n"]
+        for mark, commit in enumerate(commits, 1):
+            lines += _commit_command(ref, mark, commit)
+            if mark == 1:
+                lines.append(b"from %s\n" % parent.encode())
+            lines += [_change_command(path, e) for path, e in sorted(commit.change.items())]
+        lines += [b"get-mark :%d\n" % mark for mark in range(1, len(commits) + 1)]
+        # The ref is gone again when the run ends: nothing but objects is left.
+        lines.append(b"reset %s\nfrom %s\n\ndone\n" % (ref.encode(), NULL_ID.encode()))
+        ran = self.run("fast-import", "--quiet", "--force", stdin=b"".join(lines))
+        return decode(ran.out).split()
+
+    def merge(self, ancestor: str, ours: str, theirs: str) -> tuple[bool, str]:
+        """Merge two trees by their ancestor, renames followed.
+
+        git 2.39 knows no ``merge-tree --merge-base``, so a pair of commits that descend
+        from the ancestor stands for the trees.
+
+        Returns:
+            Whether it merged without conflict, and the tree.
+        """
+        root = self._commit_tree(ancestor)
+        sides = [self._commit_tree(tree, "-p", root) for tree in (ours, theirs)]
+        command = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z"]
+        ran = self.run(*command, *sides, ok=(0, 1))
+        return ran.status == 0, decode(ran.out.split(b"\0", 1)[0])
+
+    def _commit_tree(self, tree: str, *options: str) -> str:
+        ran = self.run("commit-tree", tree, *options, stdin=b"-", env=_NOBODY)
+        return decode(ran.out).strip()
+
+    def update_index(
+        self, change: Mapping[str, Entry | None], *, env: Mapping[str, str]
+    ) -> None:
+        """Change paths of an index, and take note of the files as they lie there."""
+        self.run("update-index", "-z", "--index-info", stdin=index_info(change), env=env)
+        # Status 1 says that other files differ, which is the user's affair.
+        self.run("update-index", "-q", "--refresh", ok=(0, 1), env=env)
+
+    @contextmanager
+    def importing(self) -> Iterator[Git.AutoInterrupt]:
+        """Run git-fast-import(1) for a stream that the caller writes and ends with ``done``.
+
+        Raises:
+            GitError: It failed. Nothing of the stream can be seen then.
+        """
+        process = self.start("fast-import", "--quiet", "--done", "--force")
+        try:
+            yield process
+        except BrokenPipeError as error:
+            raise self._error("fast-import", process.communicate()[1]) from error
+        except BaseException:
+            process.kill()
+            process.communicate()
+            self._sweep()
+            raise
+        _, err = process.communicate()
+        if process.returncode:
+            self._sweep()
+            raise self._error("fast-import", err)
+
+    def _sweep(self) -> None:
+        """Remove what an interrupted import left."""
+        reports = self.git_dir.glob("fast_import_crash_*")
+        for left in (*self.git_dir.glob("objects/pack/tmp_*"), *reports):
+            left.unlink(missing_ok=True)
+
+    def send(self, commit: str, *, without: str, to: Repo) -> None:
+        """Copy what a commit has and another has not into a repository, as one pack.
+
+        Without that other commit, its whole tree is copied, and nothing of its past.
+        """
+        limits = [f"^{without}"] if without else ["-n1"]
+        listed = self.run("rev-list", "--objects", *limits, commit).out
+        # Deltas and compression cost more than the few megabytes that they save.
+        command = ["pack-objects", "-q", "--window=0", "--compression=0"]
+        packs = to.objects / "pack"
+        # git renames what it made into this folder, which no disk's border may part.
+        source = self._written or self.objects
+        with tempfile.TemporaryDirectory(prefix="tmp_", dir=source) as folder:
+            self.run(*command, f"{folder}/pack", stdin=listed)
+            # A pack counts once its index is there, so the index comes last.
+            for made in sorted(Path(folder).glob("pack-*"), reverse=True):
+                beside = packs / f"{made.name}.part"
+                shutil.copyfile(made, beside)
+                beside.replace(packs / made.name)
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """Open a temporary index over this repository's objects."""
+        with temporary_folder() as folder:
+            yield Stage(self, folder)
+
+
+def _listed(out: bytes) -> Entries:
+    found: Entries = {}
+    for line in decode(out).split("\0")[:-1]:
+        words, _, path = line.partition("\t")
+        mode, _, oid = words.split()
+        found[path] = Entry(mode, oid)
+    return found
+
+
+def _commit_command(ref: str, mark: int, commit: NewCommit) -> list[bytes]:
+    person = encode(f"{commit.author} {commit.date}")
+    fixed = encode(f"vpatch <vpatch@localhost> {commit.date}")
+    return [
+        b"commit %s\nmark :%d\n" % (ref.encode(), mark),
+        b"author %s\ncommitter %s\n" % (person, fixed),
+        b"data %d\n%s\n" % (len(commit.message), commit.message),
+    ]
+
+
+def _change_command(path: str, entry: Entry | None) -> bytes:
+    if entry is None:
+        return b"D %s\n" % quoted(path)
+    return b"M %s %s %s\n" % (entry.mode.encode(), entry.oid.encode(), quoted(path))
+
+
+def quoted(path: str) -> bytes:
+    """Return a path as git-fast-import(1) reads it."""
+    raw = encode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return b'"%s"' % raw.replace(b"\n", b"\\n")
+
+
+def init(path: Path, *, bare: bool) -> None:
+    """Make an empty repository, without the user's templates.
+
+    Raises:
+        GitError: The folder can't be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GitError(
+            f"cannot make the folder ({error.strerror})",
+            where=str(path),
+            hint="make it writable, or set VPATCH_CACHE_DIR to a folder that is",
+        ) from error
+    options = ["--bare"] if bare else []
+    git_dir = path if bare else path / ".git"
+    Repo(git_dir).run("init", "-q", "--template=", *options, cwd=path)

@@ -1,0 +1,213 @@
+"""The door to the Python package index: which releases there are, and their archives.
+
+The index, its certificate and its proxy are those that pip is set up with (pip's manual,
+"Configuration Files"); without any, pypi-simple's default.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import urlsplit
+
+import requests
+from packaging.version import InvalidVersion, Version
+from pypi_simple import (
+    PYPI_SIMPLE_ENDPOINT,
+    DigestMismatchError,
+    DistributionPackage,
+    NoDigestsError,
+    NoSuchProjectError,
+    PyPISimple,
+)
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from vpatch.values.errors import VpatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_TIMEOUT = (10.0, 30.0)
+"""Seconds to connect, and between two pieces of an answer."""
+
+
+class Tracker(Protocol):
+    """What shows the progress of a download: a context manager that is told of bytes."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+
+    def update(self, increment: int) -> None:
+        """Count more bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A release's source distribution."""
+
+    version: Version
+    filename: str
+    sha256: str
+    size: int | None
+    """Bytes, None where the index does not tell."""
+    package: DistributionPackage
+    """What pypi-simple needs to download it."""
+
+
+class Index:
+    """A Python package index.
+
+    Args:
+        project: The distribution's name there.
+        settings: pip's settings, see `pip_settings`.
+    """
+
+    def __init__(self, project: str, settings: Mapping[str, str]) -> None:
+        if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+            hint = "take --no-index out of pip's configuration, or use --upstream URL"
+            raise VpatchError("pip is set up to use no index", hint=hint)
+        session = requests.Session()
+        session.mount("https://", HTTPAdapter(max_retries=Retry(2, backoff_factor=0.5)))
+        if "cert" in settings:
+            session.verify = settings["cert"]
+        if "proxy" in settings:
+            session.proxies = dict.fromkeys(("http", "https"), settings["proxy"])
+        self.project = project
+        self._client = PyPISimple(
+            settings.get("index-url", PYPI_SIMPLE_ENDPOINT), session=session
+        )
+        self._listed: tuple[dict[Version, Archive], list[Version]] | None = None
+
+    def archives(self) -> dict[Version, Archive]:
+        """Return the source distribution of every release that has one, newest first.
+
+        Raises:
+            VpatchError: The index can't be reached, or does not know the project.
+        """
+        return self._page()[0]
+
+    def versions(self) -> list[Version]:
+        """Return every release, with or without a source distribution, newest first."""
+        return self._page()[1]
+
+    def latest(self) -> Version:
+        """Return the newest release that is no pre-release and was not withdrawn."""
+        final = [version for version in self.versions() if not version.is_prerelease]
+        if not final:
+            raise VpatchError("the index has no release", where=self.project)
+        return final[0]
+
+    def _page(self) -> tuple[dict[Version, Archive], list[Version]]:
+        if self._listed is None:
+            packages = self._ask(
+                lambda: self._client.get_project_page(self.project, timeout=_TIMEOUT)
+            ).packages
+            archives: dict[Version, Archive] = {}
+            versions: set[Version] = set()
+            for package in packages:
+                version = _version(package)
+                if version is None or package.is_yanked:
+                    continue
+                versions.add(version)
+                if package.package_type == "sdist" and package.filename.endswith(".tar.gz"):
+                    archives[version] = Archive(
+                        version,
+                        package.filename,
+                        package.digests.get("sha256", ""),
+                        package.size,
+                        package,
+                    )
+            ordered = dict(sorted(archives.items(), reverse=True))
+            self._listed = ordered, sorted(versions, reverse=True)
+        return self._listed
+
+    def download(
+        self, archive: Archive, path: Path, progress: Callable[[int | None], Tracker]
+    ) -> None:
+        """Fetch an archive to a path; what does not have the index's sha256 is not kept.
+
+        Raises:
+            VpatchError: It could not be fetched, or its digest is wrong or missing.
+        """
+        part = path.with_name(f"{path.name}.part")
+        try:
+            self._ask(
+                lambda: self._client.download_package(
+                    archive.package, part, progress=progress, timeout=_TIMEOUT
+                )
+            )
+        except DigestMismatchError as error:
+            raise VpatchError(
+                "the archive's sha256 is not the one that the index gives",
+                where=archive.filename,
+                hint="try again; if it stays so, do not trust that index",
+                detail=str(error),
+            ) from error
+        except NoDigestsError as error:
+            hint = "use an index that gives sha256, or --upstream URL"
+            raise VpatchError(
+                "the index gives no digest to check", where=archive.filename, hint=hint
+            ) from error
+        except OSError as error:
+            raise VpatchError(
+                f"cannot keep the download ({error.strerror})",
+                where=str(part),
+                hint="make room there, or set VPATCH_CACHE_DIR to another folder",
+            ) from error
+        part.replace(path)
+
+    def _ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401, any answer
+        try:
+            return question()
+        except NoSuchProjectError as error:
+            hint = "correct 'package' in vpatch.toml"
+            where = self.project
+            raise VpatchError("the index does not know it", where=where, hint=hint) from error
+        except requests.RequestException as error:
+            request = error.request
+            # An address may hold a password, the host never does.
+            host = urlsplit(request.url).hostname if request and request.url else ""
+            status = error.response.status_code if error.response is not None else ""
+            reason = f"HTTP {status}" if status else type(error).__name__
+            raise VpatchError(
+                f"the package index cannot be reached ({reason})",
+                where=str(host or self.project),
+                hint="check the network and pip's configuration, or name a base that "
+                "'vpatch bases' lists",
+            ) from error
+
+
+def pip_settings() -> dict[str, str]:
+    """Return pip's own settings for fetching, without their sections.
+
+    pip is asked, since it reads five files and the environment; without pip there are none.
+    """
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    settings: dict[str, str] = {}
+    # What is for one command alone counts less than "global", the environment most.
+    ranks = {"download": 0, "global": 1, ":env:": 2}
+    lines = [line.partition("=") for line in ran.stdout.splitlines()]
+    keyed = [(key.rpartition("."), value) for key, _, value in lines]
+    known = [(ranks[head], key, value) for (head, _, key), value in keyed if head in ranks]
+    for _, key, value in sorted(known):
+        try:
+            settings[key] = str(ast.literal_eval(value))
+        except (ValueError, SyntaxError):
+            settings[key] = value
+    return settings
+
+
+def _version(package: DistributionPackage) -> Version | None:
+    try:
+        return Version(package.version or "")
+    except InvalidVersion:
+        return None

@@ -1,0 +1,1 @@
+"""Floor 2: jobs over one replay."""

@@ -1,0 +1,231 @@
+"""The bases at hand, in a bare store, and the way to more.
+
+A release comes from the package index, anything else from a git remote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import zlib
+from typing import TYPE_CHECKING
+
+from vpatch.doors.files import lock
+from vpatch.doors.git import Repo, init
+from vpatch.jobs.bases.archive import stream_archive
+from vpatch.jobs.bases.remote import Remote, shown
+from vpatch.values.base import Base, canonical, is_commit, version_of
+from vpatch.values.errors import BadInputError, VpatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vpatch.doors.index import Archive, Index
+    from vpatch.jobs.bases.progress import Progress
+    from vpatch.values.config import Upstream
+
+_INDEX_REFS = "refs/vpatch/index/"
+
+
+class Bases:
+    """The bases at hand, and the way to more.
+
+    Args:
+        cache: The folder for the store and for downloads.
+        upstream: The project.
+        index: Opens the package index, when it is needed.
+        progress: Who is told of downloads and imports.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        upstream: Upstream,
+        index: Callable[[], Index],
+        progress: Progress,
+    ) -> None:
+        self._cache = cache
+        self._upstream = upstream
+        self._open_index = index
+        self._index: Index | None = None
+        self._progress = progress
+        self.store = Repo(cache / "store.git")
+        self._remote = Remote(self.store, upstream.url, progress)
+
+    def at_hand(self) -> list[Base]:
+        """Return the bases in the store, oldest release first, then the others by name."""
+        if not (self.store.git_dir / "HEAD").exists():
+            return []
+        index_refs = f"{_INDEX_REFS}{self._upstream.package}/"
+        found = [
+            Base(name.removeprefix(index_refs), commit, subject)
+            for name, (commit, subject) in self.store.refs(index_refs).items()
+        ]
+        if self._upstream.url:
+            refs = self._remote.refs
+            found += [
+                Base(name.removeprefix(refs), commit, shown(self._upstream.url))
+                for name, (commit, _) in self.store.refs(refs).items()
+            ]
+        releases = {b: v for b in found if (v := version_of(b.name))}
+        others = sorted((b for b in found if b not in releases), key=lambda b: b.name)
+        return [*sorted(releases, key=lambda b: releases[b]), *others]
+
+    def releases(self) -> list[Base]:
+        """Return the releases in the store, one of each name, oldest first."""
+        return list({b.name: b for b in self.at_hand() if version_of(b.name)}.values())
+
+    def find(self, name: str) -> Base | None:
+        """Return a base of the store by name or commit, without the network."""
+        wanted = canonical(name)
+        at_hand = self.at_hand()
+        # What a git remote calls a release is the release; the index's copy comes second.
+        for base in sorted(at_hand, key=lambda b: b.source == shown(self._upstream.url))[::-1]:
+            if base.name == wanted:
+                return base
+        if is_commit(name):
+            found = {b.commit: b for b in at_hand if b.commit.startswith(name)}
+            if len(found) == 1:
+                return next(iter(found.values()))
+        return None
+
+    def get(self, name: str, *, fresh: bool = False) -> Base:
+        """Return a base, brought into the store if it is not there.
+
+        Args:
+            name: A release, ``latest``, a branch, or a commit.
+            fresh: Ask upstream again, even for what is at hand.
+
+        Raises:
+            BadInputError: No such base.
+            VpatchError: It could not be fetched.
+        """
+        if name == "latest":
+            name = f"v{self.index.latest()}"
+        known = self.find(name)
+        fixed = version_of(name) is not None or is_commit(name)
+        if known and fixed and not fresh:
+            return known
+        try:
+            return self._fetch(canonical(name))
+        except BadInputError:
+            raise
+        except VpatchError as error:
+            if known and not fresh:
+                self._progress.say(f"{error}; using {name} as it was fetched last")
+                return known
+            raise
+
+    def is_release(self, name: str) -> bool:
+        """Whether a name is that of a release, which never changes."""
+        return version_of(name) is not None
+
+    @property
+    def index(self) -> Index:
+        """The package index, opened once."""
+        if self._index is None:
+            self._index = self._open_index()
+        return self._index
+
+    def _fetch(self, name: str) -> Base:
+        init_store(self.store)
+        with lock(self._cache / "store.lock", waiting=self._progress.say):
+            if self._upstream.url:
+                found = self._from_git(name)
+                if found:
+                    return found
+            if version_of(name):
+                return self._from_index(name)
+        raise BadInputError(
+            "no such base",
+            where=name,
+            hint="name a release (v0.16.0, latest); branches and commits need a git "
+            "remote: --upstream URL, or [upstream] url in vpatch.toml"
+            if not self._upstream.url
+            else f"{shown(self._upstream.url)} has no such branch, tag or commit",
+        )
+
+    # From the package index
+
+    def _from_index(self, name: str) -> Base:
+        ref = f"{_INDEX_REFS}{self._upstream.package}/{name}"
+        if commit := self.store.resolve(ref):
+            # Another run fetched it while this one waited for the lock.
+            return Base(name, commit, self.store.refs(ref)[ref][1])
+        version = version_of(name)
+        archive = self.index.archives().get(version) if version else None
+        if archive is None:
+            raise self._no_archive(name)
+        path = self._cache / "downloads" / archive.filename
+        self._download(archive, path)
+        commit = self._import(path, name, archive.sha256, ref)
+        path.unlink()
+        return Base(name, commit, archive.filename)
+
+    def _no_archive(self, name: str) -> BadInputError:
+        if version_of(name) in self.index.versions():
+            return BadInputError(
+                "the index has no source distribution of this release",
+                where=name,
+                hint="take it from git: --upstream URL, or [upstream] url in vpatch.toml",
+            )
+        newest = ", ".join(f"v{v}" for v in list(self.index.archives())[:3])
+        hint = f"the newest releases are {newest}"
+        return BadInputError("no such release in the index", where=name, hint=hint)
+
+    def _download(self, archive: Archive, path: Path) -> None:
+        if path.exists() and sha256_of(path) == archive.sha256:
+            return
+        what = f"download {archive.filename}"
+        self.index.download(archive, path, lambda size: self._progress.track(what, size))
+
+    def _import(self, path: Path, name: str, sha256: str, ref: str) -> str:
+        what = f"import {path.name}"
+        message = f"{path.name}\n\n{self._upstream.package} {name}, sha256 {sha256}\n"
+        try:
+            with (
+                self._progress.track(what, path.stat().st_size) as tracker,
+                self.store.importing() as process,
+                path.open("rb") as archive,
+            ):
+                pipe = process.stdin
+                assert pipe is not None  # noqa: S101, for mypy: `start` made the pipe
+                stream_archive(archive, tracker, pipe, ref, message)
+        except (tarfile.TarError, EOFError, zlib.error) as error:
+            path.unlink()
+            hint = "run again to fetch it anew"
+            raise VpatchError(
+                f"the archive is broken ({error})", where=path.name, hint=hint
+            ) from error
+        commit = self.store.resolve(ref)
+        assert commit is not None  # noqa: S101, for mypy: the import made the ref
+        return commit
+
+    # From a git remote
+
+    def _from_git(self, name: str) -> Base | None:
+        self._progress.say(f"asking {shown(self._upstream.url)} for {name}")
+        commit = self._remote.fetch(name)
+        if commit is None:
+            return None
+        label = name if version_of(name) or not is_commit(name) else commit[:12]
+        self.store.set_ref(self._remote.refs + label, commit)
+        return Base(label, commit, shown(self._upstream.url))
+
+    def complete(self, base: Base) -> None:
+        """Bring every file of a base into the store; one from a git remote comes without."""
+        if self._upstream.url:
+            self._remote.complete(base.commit)
+
+
+def init_store(store: Repo) -> None:
+    """Make the bare store if it is not there."""
+    if not (store.git_dir / "HEAD").exists():
+        init(store.git_dir, bare=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the digest of a file, 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

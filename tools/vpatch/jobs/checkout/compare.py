@@ -1,0 +1,106 @@
+"""Tell by content what of a series a checkout holds, and where it differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vpatch.doors.git import Repo
+    from vpatch.jobs.checkout.target import Checkout
+    from vpatch.values.verdict import Replay, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One file that is not what the replay says."""
+
+    path: str
+    kind: str
+    """``modified`` or ``deleted`` in the work tree, ``added`` to the package's folder,
+    ``committed`` where HEAD differs, ``unpatched`` where it is still the base's."""
+
+    def as_json(self) -> dict[str, str]:
+        """Return the form of ``verify``."""
+        return {"path": self.path, "kind": self.kind}
+
+
+def applied_states(checkout: Checkout, replay: Replay, made: Repo) -> list[str]:
+    """Say of each patch whether the checkout's files hold it.
+
+    Args:
+        checkout: The target.
+        replay: What it should hold.
+        made: Where the replay's objects are.
+
+    Returns:
+        ``yes``, ``no`` or ``drifted`` for each patch. A patch is in when every file that it
+        touches is as the replay leaves it, after this patch or a later one.
+    """
+    touched = {path for patch in replay.series.patches for path in patch.paths}
+    touched |= set(replay.change)
+    found = checkout.repo.hash_files(touched)
+    start = made.entries(replay.base.commit, touched)
+    known: dict[str, list[str | None]] = {
+        path: [start[path].oid if path in start else None] for path in touched
+    }
+    depth: list[dict[str, int]] = []
+    for change in replay.changes:
+        for path, entry in change.items():
+            known[path].append(entry.oid if entry else None)
+        depth.append({path: len(known[path]) - 1 for path in change})
+    at = {path: _last(ids, found.get(path)) for path, ids in known.items()}
+    return [
+        _state(result.verdict, result.patch.paths, wanted, at)
+        for result, wanted in zip(replay.results, depth, strict=True)
+    ]
+
+
+def _last(ids: list[str | None], oid: str | None) -> int | None:
+    """Return how many changes of a file are in, None where it is none of its states."""
+    steps = [step for step, known in enumerate(ids) if known == oid]
+    return steps[-1] if steps else None
+
+
+def _state(
+    verdict: Verdict,
+    paths: frozenset[str],
+    wanted: dict[str, int],
+    at: dict[str, int | None],
+) -> str:
+    if not verdict.good:
+        return "no"
+    if not wanted:
+        # The base holds it: so does a target whose files are those of the replay.
+        return "drifted" if any(at[path] is None for path in paths) else "yes"
+    reached = [at[path] for path in wanted]
+    if None in reached:
+        return "drifted"
+    ins = [(at[path] or 0) >= step for path, step in wanted.items()]
+    if all(ins):
+        return "yes"
+    return "drifted" if any(ins) else "no"
+
+
+def drift(checkout: Checkout, replay: Replay, made: Repo, package: str) -> list[Drift]:
+    """Name every file of a checkout that is not what the replay says.
+
+    Args:
+        checkout: The target.
+        replay: What it should hold.
+        made: Where the replay's objects are.
+        package: The folder in which a file that nobody knows counts as drift too.
+    """
+    repo = checkout.repo.reading_from(made)
+    with repo.stage() as stage:
+        stage.load(replay.tree)
+        letters = stage.differences(f"{package}/")
+    committed = repo.changed(replay.tree, "HEAD^{tree}")
+    base = made.entries(replay.base.commit, committed)
+    head = repo.entries("HEAD", committed)
+    kinds = {"D": "deleted", "?": "added"}
+    found = {path: kinds.get(letter, "modified") for path, letter in letters.items()}
+    for path in committed:
+        same = base.get(path) == head.get(path)
+        found[path] = "unpatched" if same and path in replay.change else "committed"
+    return [Drift(path, found[path]) for path in sorted(found)]

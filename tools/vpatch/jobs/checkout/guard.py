@@ -1,0 +1,118 @@
+"""Refuse to touch a checkout that holds work which the change would overwrite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpatch.values.errors import RefusedError
+from vpatch.values.paths import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vpatch.doors.git import Repo
+
+_IN_PROGRESS = {
+    "MERGE_HEAD": "merge",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase or am",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+}
+_SHOWN = 5
+"""Names in one message."""
+
+
+def refuse_in_progress(repo: Repo) -> None:
+    """Refuse while git itself is half way through something.
+
+    Raises:
+        RefusedError: A merge, a rebase, or a git that runs now.
+    """
+    for name, what in _IN_PROGRESS.items():
+        if (repo.git_dir / name).exists():
+            raise RefusedError(
+                f"the checkout is in the middle of a {what}",
+                where=str(repo.work_tree),
+                hint=f"end it or abort it (git -C {repo.work_tree} status), then run again",
+            )
+    lock = repo.git_dir / "index.lock"
+    if lock.exists():
+        raise RefusedError(
+            "another git is at work in the checkout",
+            where=str(repo.work_tree),
+            hint=f"wait for it; if no git runs, delete {lock}",
+        )
+
+
+def refuse_own_commits(repo: Repo, branch: str, ours: str, commit: str) -> None:
+    """Refuse where commits of the user's own stand on the series.
+
+    Args:
+        repo: The checkout.
+        branch: The branch that holds the series.
+        ours: The commit that vpatch left it at.
+        commit: The commit that it is at.
+
+    Raises:
+        RefusedError: The two differ.
+    """
+    if commit != ours:
+        raise RefusedError(
+            f"the branch {_short(branch)} has commits that vpatch did not make",
+            where=str(repo.work_tree),
+            hint="keep them on a branch of their own (git branch my-work), then "
+            f"git reset --keep {ours[:12]}",
+        )
+
+
+def refuse_foreign_branch(repo: Repo, branch: str, commit: str) -> None:
+    """Refuse where the branch for the series exists with something else on it.
+
+    Raises:
+        RefusedError: Somebody else made its last commit.
+    """
+    there = repo.resolve(branch)
+    if not there or there == commit:
+        return
+    ran = repo.run("log", "-1", "--format=%cn <%ce>", there)
+    if decode(ran.out).strip() != "vpatch <vpatch@localhost>":
+        raise RefusedError(
+            f"the branch {_short(branch)} is not of vpatch's making",
+            where=str(repo.work_tree),
+            hint=f"give it another name: git branch -m {_short(branch)} my-work",
+        )
+
+
+def refuse_changed(repo: Repo, paths: Iterable[str]) -> None:
+    """Refuse where a file that is to change holds work of the user's.
+
+    Raises:
+        RefusedError: It names the files.
+    """
+    touched = set(paths)
+    mine = sorted(touched & changed_by_user(repo, touched))
+    if mine:
+        more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
+        raise RefusedError(
+            "files that the series touches have changes of your own",
+            where=", ".join(mine[:_SHOWN]) + more,
+            hint=f"commit or stash them (git -C {repo.work_tree} stash), then run again",
+        )
+
+
+def changed_by_user(repo: Repo, touched: Iterable[str]) -> set[str]:
+    """Return tracked paths that differ from HEAD, and touched ones that git does not know."""
+    assert repo.work_tree is not None  # noqa: S101, for mypy: a checkout has one
+    command = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", "HEAD"]
+    found = set(decode(repo.run(*command).out).split("\0")[:-1])
+    known = repo.entries("HEAD", touched)
+    for path in touched:
+        place = repo.work_tree / path
+        if path not in known and (place.is_symlink() or place.exists()):
+            found.add(path)
+    return found
+
+
+def _short(branch: str) -> str:
+    return branch.removeprefix("refs/heads/")

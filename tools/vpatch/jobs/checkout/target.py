@@ -1,0 +1,294 @@
+"""A checkout: what it is on, and how a replay gets in and out of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vpatch.doors import files
+from vpatch.doors.files import Transaction
+from vpatch.doors.git import Repo
+from vpatch.jobs.checkout.guard import (
+    refuse_changed,
+    refuse_foreign_branch,
+    refuse_in_progress,
+    refuse_own_commits,
+)
+from vpatch.values.base import Base
+from vpatch.values.errors import BadInputError, RefusedError, VpatchError
+from vpatch.values.paths import decode
+from vpatch.values.tree import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vpatch.values.tree import Change
+    from vpatch.values.verdict import Replay
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a checkout was given."""
+
+    base: Base
+    commit: str
+    """The last commit of the replay."""
+    series: str
+    """Name of the series."""
+    original_ref: str
+    """The branch that was checked out before, empty for none."""
+    original_commit: str
+    """Its commit."""
+    upto: str = ""
+    """The last patch, where the call wanted no more; empty for the whole series."""
+
+    @property
+    def branch(self) -> str:
+        """The ref that holds the series' commits."""
+        return branch_of(self.base)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form that it is kept in."""
+        return {
+            "schema": 1,
+            "base": self.base.as_json(),
+            "commit": self.commit,
+            "series": self.series,
+            "upto": self.upto,
+            "original": {"ref": self.original_ref, "commit": self.original_commit},
+        }
+
+
+def branch_of(base: Base) -> str:
+    """Return the ref for a base's applied series."""
+    return f"refs/heads/vpatch/{base.name}"
+
+
+class Checkout:
+    """A git work tree of upstream's source.
+
+    Args:
+        root: Its top folder.
+        package: The project that it must be.
+
+    Raises:
+        BadInputError: It is no git work tree, or of another project.
+    """
+
+    def __init__(self, root: Path, package: str) -> None:
+        if not (root / ".git").exists():
+            raise BadInputError(
+                "no git checkout",
+                where=str(root),
+                hint="name the top folder of a clone, or leave --checkout out and vpatch "
+                "makes a checkout of its own",
+            )
+        self.root = root
+        # Found by git itself: .git may be a file, and git may distrust the folder's owner.
+        asked = Repo(root / ".git", work_tree=root, private=False)
+        self.git_dir = asked.discovered(root)
+        self.repo = Repo(self.git_dir, work_tree=root, private=False)
+        self._package = package
+        self._own = self.git_dir / "vpatch"
+        self._transaction = Transaction(root, self._own / "journal")
+        self._check_project()
+
+    def _check_project(self) -> None:
+        path = self.root / "pyproject.toml"
+        try:
+            project = tomllib.loads(path.read_text("utf-8")).get("project", {})
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+            project = {}
+        if project.get("name") != self._package or not (self.root / self._package).is_dir():
+            raise BadInputError(
+                f"this is no checkout of {self._package}",
+                where=str(self.root),
+                hint=f"name a folder whose pyproject.toml is {self._package}'s",
+            )
+
+    @property
+    def lock_file(self) -> Path:
+        """The lock that a run holds while it changes this checkout."""
+        return self._own / "lock"
+
+    def head(self) -> tuple[str, str]:
+        """Return the branch that is checked out (empty for none) and the commit.
+
+        Raises:
+            RefusedError: There is no commit yet.
+        """
+        ran = self.repo.run("symbolic-ref", "-q", "HEAD", ok=(0, 1))
+        commit = self.repo.resolve("HEAD^{commit}")
+        if commit is None:
+            raise RefusedError("the checkout has no commit", where=str(self.root))
+        return decode(ran.out).strip(), commit
+
+    def applied(self) -> Applied | None:
+        """Return what was applied here and is checked out, else None."""
+        try:
+            kept = json.loads((self._own / "applied.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            hint = "delete that file; vpatch verify tells what the checkout holds"
+            raise VpatchError(
+                "the note of what was applied is broken",
+                where=str(self._own / "applied.json"),
+                hint=hint,
+            ) from error
+        original = kept["original"]
+        found = Applied(
+            Base(**kept["base"]),
+            kept["commit"],
+            kept["series"],
+            original["ref"],
+            original["commit"],
+            kept["upto"],
+        )
+        return found if self.head()[0] == found.branch else None
+
+    def base(self) -> Base:
+        """Return the base that the checkout is on: the applied one's, else its HEAD."""
+        if found := self.applied():
+            return found.base
+        _, commit = self.head()
+        # "v0.16.0", or "v0.16.0-5-g89a77b1" for a commit after it (git-describe(1)).
+        ran = self.repo.run("describe", "--tags", "--match=v*", commit, ok=(0, 128))
+        name = decode(ran.out).strip() if ran.status == 0 else commit[:12]
+        return Base(name, commit, str(self.root))
+
+    # Changing it
+
+    def recover(self, say: Callable[[str], None]) -> None:
+        """Finish what a killed run had begun to put into place.
+
+        Raises:
+            RefusedError: One of the files was changed since.
+        """
+        note = self._transaction.pending()
+        if note is not None:
+            self._finish(note)
+            what = "applied" if note["applied"] else "took back"
+            say(f"an earlier run was interrupted: {what} the rest of its change")
+
+    def interrupted(self) -> bool:
+        """Whether a run was killed while it put files into place."""
+        return self._transaction.pending() is not None
+
+    def apply(self, replay: Replay, series: str, upto: str, made: Repo) -> bool:
+        """Put a replay into the checkout, all of it or nothing.
+
+        Args:
+            replay: What to put in; its base is the commit that the checkout is on.
+            series: Name of the series, to be noted.
+            upto: The last patch, where the series was cut there, to be noted.
+            made: Where the replay's objects are.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            RefusedError: The user's own work would be overwritten.
+        """
+        refuse_in_progress(self.repo)
+        before = self.applied()
+        ref, commit = self.head()
+        if before:
+            refuse_own_commits(self.repo, before.branch, before.commit, commit)
+            ref, original = before.original_ref, before.original_commit
+        else:
+            original = commit
+            refuse_foreign_branch(self.repo, branch_of(replay.base), replay.commit)
+        after = Applied(replay.base, replay.commit, series, ref, original, upto)
+        if before and before.commit == replay.commit:
+            refuse_changed(self.repo, replay.change)
+            if before != after:
+                self._note(after)
+            return False
+        made.send(replay.commit, without=replay.base.commit, to=self.repo)
+        self._move(commit, replay.commit, after, branch=after.branch)
+        return True
+
+    def unapply(self) -> Applied | None:
+        """Bring the checkout back to what it was; None where nothing was applied.
+
+        Raises:
+            RefusedError: The user's own work would be lost.
+        """
+        refuse_in_progress(self.repo)
+        before = self.applied()
+        if before is None:
+            return None
+        _, commit = self.head()
+        refuse_own_commits(self.repo, before.branch, before.commit, commit)
+        # A branch that moved meanwhile is the user's to move.
+        back = self.repo.resolve(before.original_ref) if before.original_ref else None
+        back = back or before.original_commit
+        self._move(commit, back, None, branch=before.original_ref, drop=before.branch)
+        return before
+
+    def _move(
+        self, old: str, new: str, after: Applied | None, *, branch: str, drop: str = ""
+    ) -> None:
+        letters = self.repo.changed(old, new)
+        entries = self.repo.entries(new, letters)
+        change: Change = {path: entries.get(path) for path in letters}
+        refuse_changed(self.repo, change)
+        self._transaction.begin()
+        kept = {path: entry for path, entry in change.items() if entry}
+        with self.repo.stage() as stage:
+            stage.reset(kept)
+            stage.write_files(self._transaction.staged)
+        note = {
+            "applied": after.as_json() if after else None,
+            "branch": branch,
+            "commit": new,
+            "drop": drop,
+            "index": {p: [e.mode, e.oid] if e else None for p, e in change.items()},
+        }
+        paths = {path: entry is not None for path, entry in change.items()}
+        self._transaction.commit(paths, note)
+        try:
+            self._finish(note)
+        except KeyboardInterrupt:
+            # The plan is final: an impatient user gets the whole of it, and then the end.
+            self._finish(note)
+            raise
+
+    def _finish(self, note: dict[str, Any]) -> None:
+        """Put files into place, then the index, then the refs; each step may be repeated."""
+        self._transaction.carry_out()
+        change = {path: Entry(*e) if e else None for path, e in note["index"].items()}
+        self._update_index(change)
+        if note["branch"]:
+            self.repo.run("update-ref", "-m", "vpatch", note["branch"], note["commit"])
+            self.repo.run("symbolic-ref", "-m", "vpatch", "HEAD", note["branch"])
+        else:
+            self.repo.run("update-ref", "-m", "vpatch", "--no-deref", "HEAD", note["commit"])
+        if note["drop"]:
+            self.repo.run("update-ref", "-d", note["drop"])
+        if note["applied"]:
+            files.write(self._own / "applied.json", _json(note["applied"]))
+        else:
+            (self._own / "applied.json").unlink(missing_ok=True)
+        self._transaction.close()
+
+    def _note(self, applied: Applied) -> None:
+        files.write(self._own / "applied.json", _json(applied.as_json()))
+
+    def _update_index(self, change: Change) -> None:
+        """Change the index beside its place, so that no kill leaves a lock of git's behind."""
+        index = self.git_dir / "index"
+        beside = self._own / "index"
+        shutil.copyfile(index, beside)
+        env = {"GIT_INDEX_FILE": str(beside)}
+        self.repo.update_index(change, env=env)
+        beside.replace(index)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()

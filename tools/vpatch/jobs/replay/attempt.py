@@ -1,0 +1,181 @@
+"""One patch on its way to a verdict, and the questions to git that bring it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from vpatch.values.applied import Placed, read_applied
+from vpatch.values.verdict import HunkResult, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from vpatch.doors.git import Stage
+    from vpatch.jobs.replay.home import Home
+    from vpatch.jobs.replay.setting import Setting
+    from vpatch.values.diff import FileDiff, Hunk
+    from vpatch.values.patch import Patch
+    from vpatch.values.tree import Change, Entries, Entry
+    from vpatch.values.verdict import Result
+
+Lines = list[list[Placed | None]]
+"""For each file of a patch, for each hunk, where it fits."""
+
+
+@dataclass(slots=True)
+class Placement:
+    """What came of one patch, before it is a result."""
+
+    hunks: list[HunkResult]
+    change: Change = field(default_factory=dict)
+    cause: str = ""
+    verdict: Verdict | None = None
+    """Where it does not follow from the hunks."""
+
+
+@dataclass(slots=True)
+class Case:
+    """One hunk on its way to a verdict."""
+
+    file: FileDiff
+    hunk: Hunk
+    number: int
+    """Its place in the file, from 0."""
+    fit: Placed | None = None
+    """Where it fits as it is."""
+    there: Placed | None = None
+    """Where it stands already."""
+    verdict: Verdict | None = None
+    line: int | None = None
+    cause: str = ""
+    landed_in: str = ""
+    changed_since: str = ""
+
+    def settle(self, verdict: Verdict, line: int | None = None, cause: str = "") -> None:
+        """Give it a verdict."""
+        self.verdict, self.line, self.cause = verdict, line, cause
+
+    @property
+    def is_nearer_there(self) -> bool:
+        """Whether it stands already, nearer to its own lines than where it would go."""
+        if self.there is None or self.fit is None:
+            return False
+        return abs(self.there.offset) < abs(self.fit.offset)
+
+    def result(self) -> HunkResult:
+        """Return its result; what found no place is a conflict."""
+        return HunkResult(
+            self.file.path,
+            self.hunk.old_start,
+            self.line,
+            self.verdict or Verdict.CONFLICT,
+            self.cause,
+            self.landed_in,
+            self.changed_since,
+        )
+
+
+@dataclass
+class Attempt:
+    """One patch that does not fit as it is, and all that may help to place it."""
+
+    setting: Setting
+    home: Home
+    stage: Stage
+    """The index to work in."""
+    patch: Patch
+    now: Change
+    """What stands at each path that the series touches."""
+    before: Sequence[tuple[Patch, Result]]
+    """The patches before it, and what became of them."""
+
+    @property
+    def state(self) -> Change:
+        """The files of the patch, as they are."""
+        found = {path: self.now.get(path) for path in self.patch.paths}
+        return {path: entry for path, entry in found.items() if entry}
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """Its hunks."""
+        return survey(self.stage, self.patch, self.state)
+
+    @property
+    def open(self) -> list[Case]:
+        """The hunks without a verdict."""
+        return [case for case in self.cases if case.verdict is None]
+
+    @cached_property
+    def renames(self) -> dict[str, str]:
+        """Old path to new, for each file that moved since the patch's own base."""
+        home = self.home.base
+        repo, base = self.setting.repo, self.setting.base
+        return repo.changed(home.commit, base.commit, renames=True) if home else {}
+
+
+def survey(stage: Stage, patch: Patch, state: Change) -> list[Case]:
+    """Ask of each hunk where it fits, and where it stands already; nothing is kept."""
+    fits = _lines(stage, patch, state, reverse=False)
+    there = _lines(stage, patch, state, reverse=True)
+    return [
+        Case(file, hunk, number, fits[at][number], there[at][number])
+        for at, file in enumerate(patch.files)
+        for number, hunk in enumerate(file.hunks)
+    ]
+
+
+def present(stage: Stage, patch: Patch, state: Change) -> Iterator[Placed | None]:
+    """Yield for each hunk where it stands already."""
+    for lines in _lines(stage, patch, state, reverse=True):
+        yield from lines
+
+
+def _lines(stage: Stage, patch: Patch, state: Change, *, reverse: bool) -> Lines:
+    stage.reset(state)
+    options = ["--reject", *(["--reverse"] if reverse else [])]
+    ran = stage.apply(patch.diff, *options)
+    return read_applied(ran.err, patch.files, reverse=reverse)
+
+
+def diff_of(patch: Patch, cases: Iterable[Case]) -> bytes:
+    """Return the patch's diff with these hunks alone."""
+    wanted: dict[int, list[int]] = {}
+    for case in cases:
+        wanted.setdefault(id(case.file), []).append(case.number)
+    return b"".join(
+        file.text(wanted.get(id(file), []))
+        for file in patch.files
+        if id(file) in wanted or not file.hunks
+    )
+
+
+def difference(
+    paths: Iterable[str],
+    before: Mapping[str, Entry | None],
+    after: Mapping[str, Entry | None],
+) -> Change:
+    """Return what became of paths between two states."""
+    return {p: after.get(p) for p in paths if before.get(p) != after.get(p)}
+
+
+def exactly(patch: Patch, lines: Lines, before: Change, after: Entries) -> Placement:
+    """Return the placement of a patch that git applied whole."""
+    hunks = [
+        HunkResult(
+            file.path,
+            hunk.old_start,
+            placed.line if placed else None,
+            Verdict.OFFSET if placed and placed.offset else Verdict.CLEAN,
+        )
+        for file, found in zip(patch.files, lines, strict=True)
+        for hunk, placed in zip(file.hunks, found, strict=True)
+    ]
+    return Placement(hunks, difference(patch.paths, before, after))
+
+
+def refused(attempt: Attempt, cause: str) -> Placement:
+    """Return a conflict for one reason; hunks without a verdict share it."""
+    hunks = [case.result() for case in attempt.cases]
+    return Placement(hunks, cause=cause, verdict=Verdict.CONFLICT)

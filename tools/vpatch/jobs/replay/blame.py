@@ -1,0 +1,144 @@
+"""Say why a hunk has no place: where its file went, who did the same, what it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpatch.values.paths import decode
+from vpatch.values.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vpatch.jobs.replay.attempt import Attempt, Case
+    from vpatch.jobs.replay.home import Home
+    from vpatch.values.diff import FileDiff, Hunk
+    from vpatch.values.patch import Patch
+    from vpatch.values.verdict import Result
+
+_TELLING = 12
+"""Characters below which a line stands in too many files to tell anything."""
+_ASKED = 3
+"""Lines of a hunk that are looked for in other files."""
+
+
+def moved_to(attempt: Attempt, file: FileDiff) -> str:
+    """Return the path that has a file's content now, empty where none was found.
+
+    Gone from its path does not mean gone: by renames between the two bases, then by the blob,
+    then by the patch's own lines.
+    """
+    old = file.old
+    if old is None:
+        return ""
+    if new := attempt.renames.get(old):
+        return new
+    setting, home = attempt.setting, attempt.home.base
+    blob = file.ids[0]
+    if home and not blob:
+        entry = setting.files(home.commit, [old]).get(old)
+        blob = entry.oid if entry else ""
+    if blob:
+        for path, entry in setting.repo.entries(setting.base.commit).items():
+            if path != old and entry.oid.startswith(blob):
+                return path
+    return _holder(attempt, b"".join(hunk.side(new=False) for hunk in file.hunks), but=old)
+
+
+def _holder(attempt: Attempt, lines: bytes, *, but: str) -> str:
+    """Return the file that the longest of these lines went to, empty where none did.
+
+    A file that had them in the patch's own base as well did not get them from another.
+    """
+    telling = {
+        text for line in lines.splitlines() if len(text := decode(line).strip()) >= _TELLING
+    }
+    asked = sorted(telling, key=lambda text: (-len(text), text))[:_ASKED]
+    if not asked:
+        return ""
+    home, repo = attempt.home.base, attempt.setting.repo
+    found = repo.grep(attempt.setting.base.commit, asked)
+    had = repo.grep(home.commit, asked) if home and found else []
+    return next((path for path in found if path != but and path not in had), "")
+
+
+def made_before(attempt: Attempt) -> str:
+    """Name the patch of the series that makes the same change, empty where none does.
+
+    What stands there by an earlier patch has not landed: the series holds it twice.
+    """
+    made = {
+        (file.path, hunk.change): earlier.name
+        for earlier, result in attempt.before
+        if result.verdict.good
+        for file, hunk, verdict in _each(earlier, result)
+        if verdict is not Verdict.LANDED
+    }
+    for case in attempt.cases:
+        name = made.get((case.file.path, case.hunk.change))
+        if case.verdict is Verdict.LANDED and name:
+            return (
+                f"{name} makes the change at line {case.hunk.old_start} of "
+                f"{case.file.path} already: keep one of the two"
+            )
+    return ""
+
+
+def _each(patch: Patch, result: Result) -> Iterator[tuple[FileDiff, Hunk, Verdict]]:
+    pairs = [(file, hunk) for file in patch.files for hunk in file.hunks]
+    for (file, hunk), found in zip(pairs, result.hunks, strict=True):
+        yield file, hunk, found.verdict
+
+
+def cause_of(attempt: Attempt) -> str:
+    """Say, for each file, which hunks have no place and where their lines are."""
+    files = {id(case.file): case.file for case in attempt.open}
+    lost = {key: [case for case in attempt.open if id(case.file) == key] for key in files}
+    return "; ".join(_reason(attempt, file, lost[key]) for key, file in files.items())
+
+
+def _reason(attempt: Attempt, file: FileDiff, lost: Sequence[Case]) -> str:
+    name = attempt.setting.base.name
+    path = file.old or file.new or ""
+    if file.old is None:
+        return f"{path} is to be new, and is there in {name} with other content"
+    if path not in attempt.state:
+        to = moved_to(attempt, file)
+        return (
+            f"{path} is not in {name}: its content is in {to}, where the change has no place"
+            if to
+            else f"{path} is not in {name}, and its lines are in no other file"
+        )
+    numbers = ", ".join(str(case.number + 1) for case in lost)
+    starts = ", ".join(str(case.hunk.old_start) for case in lost)
+    hunks, lines = ("hunks", "lines") if len(lost) > 1 else ("hunk", "line")
+    text = f"{path}: {hunks} {numbers} ({lines} {starts}) found other lines in {name}"
+    elsewhere = _holder(attempt, _removed(lost[0]), but=path)
+    return f"{text}; what it changes is in {elsewhere} now" if elsewhere else text
+
+
+def _removed(case: Case) -> bytes:
+    lines = case.hunk.text.splitlines(keepends=True)[1:]
+    return b"".join(line[1:] for line in lines if line.startswith(b"-"))
+
+
+def needs_of(
+    home: Home, patch: Patch, result: Result, before: Sequence[tuple[Patch, Result]]
+) -> tuple[str, ...]:
+    """Return the patches whose failure is the only reason that this one fails.
+
+    The experiment is made at home, on the series' own base: what fails there as well without
+    them fails because of them.
+    """
+    failed = [earlier.name for earlier, other in before if not other.verdict.good]
+    if not failed or not home.base:
+        return ()
+    whole = home.fits_without(patch, ())
+    without = home.fits_without(patch, failed)
+    if not all(whole) or all(without):
+        return ()
+    pairs = zip(result.hunks, without, strict=True)
+    if any(hunk.verdict is Verdict.CONFLICT and fit for hunk, fit in pairs):
+        return ()
+    single = tuple(name for name in failed if not all(home.fits_without(patch, (name,))))
+    return single or tuple(failed)

@@ -1,0 +1,216 @@
+"""Go through a series in order; the common case in as few git processes as can be."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vpatch.doors.git import NewCommit
+from vpatch.jobs.replay.attempt import Attempt, Placement, exactly, refused, survey
+from vpatch.jobs.replay.blame import needs_of
+from vpatch.jobs.replay.home import Home
+from vpatch.jobs.replay.place import place
+from vpatch.jobs.replay.setting import Setting
+from vpatch.values.applied import read_applied
+from vpatch.values.base import version_of
+from vpatch.values.paths import encode
+from vpatch.values.verdict import Replay, Result, Verdict, summed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from vpatch.doors.git import Stage
+    from vpatch.values.patch import Patch
+    from vpatch.values.tree import Change, Entry
+
+__all__ = ["Setting", "replay"]
+
+
+def replay(setting: Setting) -> Replay:
+    """Put a series onto a base.
+
+    Args:
+        setting: The repository, the series, the base, and what is known of them.
+
+    Raises:
+        FormatError: A patch's paths can't be told by the base's tree, or it breaks off.
+        GitError: git failed.
+    """
+    run = _Run(setting)
+    with setting.repo.stage() as stage:
+        for group in _groups(run.patches):
+            run.put(stage, group)
+    commits = setting.repo.commit_each(setting.base.commit, list(run.commits()))
+    commit = commits[-1] if commits else setting.base.commit
+    tree = setting.repo.resolve(f"{commit}^{{tree}}")
+    assert tree is not None  # noqa: S101, for mypy: a commit has a tree
+    return Replay(
+        setting.base,
+        setting.series,
+        tuple(run.results),
+        tuple(run.changes),
+        commit,
+        tree,
+    )
+
+
+def _groups(patches: Sequence[Patch]) -> Iterator[list[Patch]]:
+    """Split a series where a patch touches a file that one before it in its group touched.
+
+    A group goes to git in one process, which costs more than most patches do.
+    """
+    group: list[Patch] = []
+    touched: set[str] = set()
+    for patch in patches:
+        if patch.paths & touched or not patch.located:
+            yield group
+            group, touched = [], set()
+        group.append(patch)
+        touched |= patch.paths
+    yield group
+
+
+class _Run:
+    """A replay on its way."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.patches = setting.located()
+        self.results: list[Result] = []
+        self.changes: list[Change] = []
+        paths = {path for patch in self.patches for path in patch.paths}
+        found = setting.entries(setting.base.commit, paths)
+        self.folders = {path for path, entry in found.items() if entry.is_folder}
+        self.now: Change = {p: e for p, e in found.items() if not e.is_folder}
+        self.home = Home(setting, self.patches)
+
+    def put(self, stage: Stage, group: list[Patch]) -> None:
+        """Put patches that touch different files onto the state."""
+        if not group:
+            return
+        if not any(self._way_out(patch) for patch in group):
+            placements = self._exactly(stage, group)
+            if placements:
+                for patch, placement in zip(group, placements, strict=True):
+                    self._take(patch, placement)
+                return
+        for patch in group:
+            self._take(patch, self._singly(stage, patch))
+
+    def _exactly(self, stage: Stage, group: list[Patch]) -> list[Placement] | None:
+        """Apply a group as it is; None where one of it does not fit or may sit wrong."""
+        state = self._state(group)
+        files = [file for patch in group for file in patch.files]
+        stage.reset(state)
+        ran = stage.apply(b"".join(file.text() for file in files))
+        if ran.status:
+            return None
+        lines = iter(read_applied(ran.err, files, reverse=False))
+        after = stage.entries()
+        found: list[Placement] = []
+        for patch in group:
+            placed = [next(lines) for _ in patch.files]
+            moved = any(hunk and hunk.offset for file in placed for hunk in file)
+            if moved and any(case.is_nearer_there for case in survey(stage, patch, state)):
+                # Text that stands twice in a file would take the change a second time.
+                return None
+            found.append(exactly(patch, placed, state, after))
+        return found
+
+    def _singly(self, stage: Stage, patch: Patch) -> Placement:
+        before = self._before(patch)
+        attempt = Attempt(self.setting, self.home, stage, patch, self.now, before)
+        if way_out := self._way_out(patch):
+            path, reason = way_out
+            return refused(attempt, f"{path} {reason}")
+        alone = self._exactly(stage, [patch])
+        return alone[0] if alone else place(attempt)
+
+    def _before(self, patch: Patch) -> list[tuple[Patch, Result]]:
+        """Return what became of the patches before one."""
+        done = zip(self.patches, self.results, strict=False)
+        return [(earlier, result) for earlier, result in done if earlier is not patch]
+
+    def _state(self, patches: Sequence[Patch]) -> Change:
+        paths = sorted({path for patch in patches for path in patch.paths})
+        return {path: entry for path in paths if (entry := self.now.get(path))}
+
+    def _way_out(self, patch: Patch) -> tuple[str, str] | None:
+        """Find a parent of a patched path that is no folder: a link leads elsewhere."""
+        for path in sorted(patch.paths):
+            parts = path.split("/")
+            for depth in range(1, len(parts)):
+                parent = "/".join(parts[:depth])
+                entry = self.now.get(parent)
+                if entry:
+                    kind = "a symbolic link" if entry.is_way_out else "a file"
+                    return path, f"would lie below {parent}, which is {kind} in the base"
+            if path in self.folders:
+                return path, "is a folder in the base"
+        return None
+
+    def _take(self, patch: Patch, placement: Placement) -> None:
+        verdict = placement.verdict or summed(hunk.verdict for hunk in placement.hunks)
+        result = Result(
+            patch,
+            verdict,
+            tuple(placement.hunks),
+            cause=placement.cause,
+            landed_in=_newest(hunk.landed_in for hunk in placement.hunks),
+            changed_since=_newest(hunk.changed_since for hunk in placement.hunks),
+        )
+        if not verdict.good:
+            needs = needs_of(self.home, patch, result, self._before(patch))
+            if needs:
+                names = " and ".join(needs)
+                result = Result(
+                    patch, verdict, result.hunks, needs, f"needs {names}, which has no place"
+                )
+        else:
+            self.now |= placement.change
+        said = self._contradiction(patch, result)
+        self.results.append(result.because(said) if said else result)
+        self.changes.append(placement.change if verdict.good else {})
+
+    def _contradiction(self, patch: Patch, result: Result) -> str:
+        """Say it where a landmark claims a change that still applies."""
+        applied = {
+            hunk.path
+            for hunk in result.hunks
+            if hunk.verdict in (Verdict.CLEAN, Verdict.OFFSET)
+        }
+        for mark in self.setting.held(patch):
+            if mark.path in applied and all(
+                hunk.verdict is not Verdict.LANDED
+                for hunk in result.hunks
+                if hunk.path == mark.path
+            ):
+                return (
+                    f"contradiction: landed_when holds ({mark.evidence}), "
+                    "yet the change still applies"
+                )
+        return ""
+
+    def commits(self) -> Iterator[NewCommit]:
+        """Yield a commit for each patch that changed something."""
+        fallback = ""
+        for patch, change in zip(self.patches, self.changes, strict=True):
+            if change:
+                if patch.date is None and not fallback:
+                    fallback = self.setting.base_date()
+                yield _commit(patch, change, fallback)
+
+
+def _newest(names: Iterable[str]) -> str:
+    """Return the newest of some releases, empty where there is none."""
+    return max((name for name in names if name), key=version_of, default="")  # type: ignore[arg-type]
+
+
+def _commit(patch: Patch, change: Mapping[str, Entry | None], fallback: str) -> NewCommit:
+    name, address = (re.sub(r"[<>\n\0]", "", part).strip() for part in patch.author)
+    date = fallback
+    if patch.date:
+        date = f"{max(0, int(patch.date.timestamp()))} {patch.date:%z}"
+    message = f"{patch.subject}\n\n{patch.body}".strip() + "\n"
+    author = f"{name or 'unknown'} <{address or 'unknown@localhost'}>"
+    return NewCommit(author, date, encode(message.replace("\0", "")), change)

@@ -1,0 +1,76 @@
+"""What a replay is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vpatch.values.paths import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from vpatch.doors.git import Repo
+    from vpatch.values.base import Base
+    from vpatch.values.facts import Held, Landmark, PullRequest
+    from vpatch.values.patch import Patch
+    from vpatch.values.series import Series
+    from vpatch.values.tree import Entries
+
+
+def _nowhere() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A series, a base, and what is known of them."""
+
+    repo: Repo
+    """Where the base is, and where objects may be written."""
+    series: Series
+    base: Base
+    home: Callable[[], Base | None] = _nowhere
+    """Brings the series' own base; asked only where something does not fit."""
+    releases: Sequence[Base] = ()
+    """The releases at hand, oldest first."""
+    facts: Mapping[int, PullRequest] = field(default_factory=dict)
+    landmarks: Mapping[Landmark, Held] = field(default_factory=dict)
+    """The landmarks of the facts that hold on the base."""
+
+    def located(self) -> tuple[Patch, ...]:
+        """Return the patches with the paths that the base knows their files by."""
+        patches = self.series.patches
+        if all(patch.located for patch in patches):
+            return patches
+        tree = frozenset(self.repo.entries(self.base.commit))
+        found: list[Patch] = []
+        for patch in patches:
+            placed = patch.in_tree(tree)
+            tree |= placed.paths
+            found.append(placed)
+        return tuple(found)
+
+    def entries(self, commit: str, paths: Iterable[str]) -> Entries:
+        """Return what stands at paths of a tree, and at the folders above them."""
+        wanted = set(paths)
+        for path in list(wanted):
+            parts = path.split("/")
+            wanted |= {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+        return self.repo.entries(commit, wanted) if wanted else {}
+
+    def files(self, commit: str, paths: Iterable[str]) -> Entries:
+        """Return the files among paths of a tree."""
+        found = self.repo.entries(commit, paths)
+        return {path: entry for path, entry in found.items() if not entry.is_folder}
+
+    def held(self, patch: Patch) -> list[Held]:
+        """Return the landmarks of a patch's pull request that hold on the base."""
+        facts = self.facts.get(patch.pr) if patch.pr else None
+        marks = facts.landed_when if facts else ()
+        return [self.landmarks[mark] for mark in marks if mark in self.landmarks]
+
+    def base_date(self) -> str:
+        """Return the date of the base's commit, for a patch that has none of its own."""
+        command = ["log", "-1", "--format=%ct +0000", self.base.commit]
+        return decode(self.repo.run(*command).out).strip()

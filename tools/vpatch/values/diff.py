@@ -1,0 +1,230 @@
+"""A diff, held in git's own form, bytes untouched.
+
+What stands between two headers is kept as bytes and given to git as it is. unidiff reads
+the lines of a hunk where somebody asks for them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from vpatch.values.errors import FormatError
+from vpatch.values.paths import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from unidiff.patch import Hunk as Lines
+
+_INDEX = re.compile(rb"^index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """One ``@@`` block."""
+
+    old_start: int
+    """Line of the first context line before the change, from 1."""
+    old_count: int
+    """Lines before the change."""
+    new_start: int
+    """Line of the first context line after the change, from 1."""
+    new_count: int
+    """Lines after the change."""
+    text: bytes
+    """Header and body, as they stand in the diff."""
+    chopped: int = 0
+    """Blank lines that were missing at its end, and put back."""
+
+    @property
+    def change(self) -> bytes:
+        """The removed and added lines alone: what makes two hunks the same change."""
+        lines = self.text.splitlines(keepends=True)[1:]
+        return b"".join(line for line in lines if line[:1] in b"+-")
+
+    def side(self, *, new: bool) -> bytes:
+        """Return the lines that the hunk expects (or leaves, if `new`), without marks."""
+        wanted = "+ " if new else "- "
+        text, kept = "", False
+        for line in self.parsed():
+            if line.line_type == "\\":
+                # "No newline at end of file" speaks of the line before it.
+                text = text.removesuffix("\n") if kept else text
+            elif kept := line.line_type in wanted:
+                text += line.value
+        return text.encode("latin-1")
+
+    def parsed(self) -> Lines:
+        """Return the hunk's lines with their numbers, as unidiff reads them."""
+        from unidiff import patch  # noqa: PLC0415, lazy: most replays look into no hunk
+
+        # latin-1 maps each byte to one character and back: no recoding.
+        text = b"--- a/f\n+++ b/f\n" + self.text
+        return patch.PatchSet.from_string(text.decode("latin-1"))[0][0]
+
+
+@dataclass(frozen=True)
+class FileDiff:
+    """What a patch does to one file."""
+
+    old: str | None
+    """Path before, None where the patch makes the file."""
+    new: str | None
+    """Path after, None where the patch deletes the file."""
+    head: bytes
+    """The lines before the first hunk, in git's extended form."""
+    hunks: tuple[Hunk, ...]
+    """In the order of the diff; none for a mode change or a pure rename."""
+
+    @property
+    def path(self) -> str:
+        """The path that people know the file by: the new one, else the old."""
+        return self.new or self.old or ""
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every path that is read or written."""
+        return frozenset(path for path in (self.old, self.new) if path)
+
+    @cached_property
+    def ids(self) -> tuple[str, str]:
+        """Blob ids before and after by the ``index`` line, empty where there is none."""
+        found = _INDEX.search(self.head)
+        return (found[1].decode(), found[2].decode()) if found else ("", "")
+
+    @property
+    def whole(self) -> bool:
+        """Whether more than text changes: a new or deleted file, a rename, a mode."""
+        return self.old != self.new or b"\nold mode " in self.head
+
+    def text(self, hunks: Iterable[int] | None = None) -> bytes:
+        """Return the diff of this file, of all its hunks or of those with these numbers."""
+        kept = self.hunks if hunks is None else [self.hunks[number] for number in hunks]
+        return self.head + b"".join(hunk.text for hunk in kept)
+
+    def renamed(self, strip: int) -> FileDiff:
+        """Return the same diff for the paths without their first `strip` parts."""
+        old, new = self.stripped(strip)
+        modes = b"".join(line for line in _kept_lines(self.head))
+        return headed(old, new, modes, self.hunks)
+
+    def stripped(self, strip: int) -> tuple[str | None, str | None]:
+        """Return both paths without their first `strip` parts."""
+        old, new = _strip(self.old, strip), _strip(self.new, strip)
+        if old and new and b"\nrename from " not in self.head:
+            # diff -u of a kept original names two files and means the second.
+            old = new
+        return old, new
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What a patch file holds behind its header."""
+
+    files: tuple[FileDiff, ...]
+    """In the order of the diff."""
+    located: bool
+    """Whether the paths are the tree's; else they are as written, see `locate`."""
+
+    @property
+    def chopped(self) -> bool:
+        """Whether a hunk lacks lines at its end that were taken for blank ones."""
+        return any(hunk.chopped for file in self.files for hunk in file.hunks)
+
+
+def locate(
+    files: tuple[FileDiff, ...], tree: frozenset[str], *, where: str, strip: int | None
+) -> tuple[FileDiff, ...]:
+    """Find how many leading parts of the paths to strip by looking at a tree.
+
+    Args:
+        files: Files with paths as written in the diff.
+        tree: Every path of the tree.
+        where: Name of the patch, for messages.
+        strip: The number of parts, where the series says it (``-pN``).
+
+    Raises:
+        FormatError: No number fits, or more than one.
+    """
+    folders = {""} | {path.rpartition("/")[0] for path in tree}
+    folders |= {parent for folder in folders for parent in _parents(folder)}
+    depth = max(path.count("/") for file in files for path in file.paths)
+    levels = range(depth + 1) if strip is None else (strip,)
+    fits = [level for level in levels if _fits(files, level, tree, folders)]
+    if len(fits) == 1:
+        return tuple(file.renamed(fits[0]) for file in files)
+    path = files[0].path
+    if not fits:
+        raise FormatError(
+            f"no file of the base goes by the path {path}",
+            where=where,
+            hint="compare the diff's paths with the base, or make it with git diff",
+        )
+    both = " and ".join(str(_strip(path, level)) for level in fits[:2])
+    raise FormatError(
+        f"the path {path} could mean {both}",
+        where=where,
+        hint="say how many parts to strip, with -pN behind the name in the series file",
+    )
+
+
+def _parents(folder: str) -> Iterator[str]:
+    while folder:
+        folder = folder.rpartition("/")[0]
+        yield folder
+
+
+def _fits(
+    files: tuple[FileDiff, ...], level: int, tree: frozenset[str], folders: set[str]
+) -> bool:
+    for file in files:
+        old, new = file.stripped(level)
+        if not (old or new):
+            return False
+        if old is None:
+            folder = (new or "").rpartition("/")[0]
+            if folder not in folders or (level and not folder):
+                return False
+        elif old not in tree:
+            return False
+    return True
+
+
+def _strip(path: str | None, level: int) -> str | None:
+    if path is None:
+        return None
+    parts = path.lstrip("/").split("/")
+    return "/".join(parts[level:])
+
+
+_EXTENDED = (
+    *(b"diff --git ", b"old mode ", b"new mode ", b"deleted file mode ", b"new file mode "),
+    *(b"similarity index ", b"dissimilarity index ", b"rename ", b"copy ", b"index "),
+)
+
+
+def head_lines(head: bytes) -> Iterator[bytes]:
+    """Yield git's extended header lines (git-diff(1)), and nothing else."""
+    return (line for line in head.splitlines(keepends=True) if line.startswith(_EXTENDED))
+
+
+def _kept_lines(head: bytes) -> Iterator[bytes]:
+    """Yield the header lines that hold no path."""
+    for line in head_lines(head):
+        if not line.startswith((b"diff --git ", b"rename ", b"copy ")):
+            yield line
+
+
+def headed(old: str | None, new: str | None, modes: bytes, hunks: tuple[Hunk, ...]) -> FileDiff:
+    """Write the header that git would have written."""
+    before, after = encode(old or new or ""), encode(new or old or "")
+    head = b"diff --git a/%s b/%s\n" % (before, after) + modes
+    if old and new and old != new:
+        head += b"rename from %s\nrename to %s\n" % (before, after)
+    if hunks:
+        head += b"--- a/%s\n" % before if old else b"--- /dev/null\n"
+        head += b"+++ b/%s\n" % after if new else b"+++ /dev/null\n"
+    return FileDiff(old, new, head, hunks)

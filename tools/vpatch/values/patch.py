@@ -1,0 +1,216 @@
+"""A patch: one mail of git-format-patch(1), or a bare diff, read liberally.
+
+The bytes are kept as they are; nothing is recoded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.utils import parsedate_to_datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from vpatch.values.diff import Diff, FileDiff, locate
+from vpatch.values.errors import FormatError
+from vpatch.values.paths import decode
+from vpatch.values.scan import scan
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+_FIRST_DIFF = re.compile(
+    rb"^(?:diff --git |--- .*\n\+\+\+ .*\n@@ -|Index: .*\n=+\r?\n)", re.MULTILINE
+)
+_MAIL = re.compile(rb"^From [0-9a-f]{40} .*$", re.MULTILINE)
+_FIELD = re.compile(rb"^(?:From|Date|Subject|Author|Description|Origin): ", re.MULTILINE)
+_TAG = re.compile(r"^\s*\[[^]]*PATCH[^]]*\]\s*")
+_TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*): (.+)$", re.MULTILINE)
+_PULL = re.compile(r"/pull/(\d+)/?$")
+_NUMBERED = re.compile(r"^(?:pr-?)?([1-9]\d{2,})(?=[-_.]|$)", re.IGNORECASE)
+_GZIP = b"\x1f\x8b"
+# A patch of a gigabyte is no patch; a small archive can still claim to hold one.
+_LARGEST = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One patch of a series."""
+
+    name: str
+    """File name in the series."""
+    subject: str
+    """First line of the commit message, without ``[PATCH n/m]``."""
+    body: str
+    """The rest of the commit message, trailers included."""
+    author: tuple[str, str]
+    """Name and address; empty where the file does not tell."""
+    date: datetime | None
+    """Author's date with its zone; None where the file does not tell."""
+    pr: int | None
+    """Number of the pull request it was taken from."""
+    files: tuple[FileDiff, ...]
+    """What it does to each file."""
+    raw: bytes
+    """The file, byte for byte."""
+    located: bool = True
+    """Whether the paths in `files` are the tree's."""
+    strip: int | None = None
+    """Leading path parts to strip, where the series says so."""
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every path that it reads or writes."""
+        return frozenset(path for file in self.files for path in file.paths)
+
+    @property
+    def diff(self) -> bytes:
+        """The change alone, as git-apply(1) takes it."""
+        return b"".join(file.text() for file in self.files)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the file's bytes, 64 hex digits."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+    @property
+    def trailers(self) -> dict[str, str]:
+        """``Key: value`` lines of the body's last paragraph."""
+        last = self.body.strip().split("\n\n")[-1]
+        return dict(_TRAILER.findall(last))
+
+    @property
+    def chopped(self) -> bool:
+        """Whether blank lines were put back at the end of a hunk."""
+        return any(hunk.chopped for file in self.files for hunk in file.hunks)
+
+    def in_tree(self, tree: frozenset[str]) -> Patch:
+        """Return the patch with the paths that a tree knows its files by.
+
+        Raises:
+            FormatError: No strip level fits the tree, or more than one does.
+        """
+        if self.located:
+            return self
+        files = locate(self.files, tree, where=self.name, strip=self.strip)
+        return replace(self, files=files, located=True)
+
+
+def read_patch(name: str, raw: bytes, *, strip: int | None = None) -> Patch:
+    """Read a patch file.
+
+    Args:
+        name: File name in the series.
+        raw: The file, possibly gzipped.
+        strip: Leading path parts to strip (``-pN`` of the series), None for git's way.
+
+    Raises:
+        FormatError: It holds no diff, a broken one, or more than one mail.
+    """
+    text = _unzipped(name, raw)
+    if b"\nFrom " in text and len(mails := _MAIL.findall(text)) > 1:
+        raise FormatError(
+            f"{len(mails)} mails in one file",
+            where=name,
+            hint="split it with git mailsplit: a patch is one mail",
+        )
+    start = _FIRST_DIFF.search(text)
+    if start is None:
+        hint = "a patch is a mail of git format-patch, or a diff"
+        raise FormatError("no diff in it", where=name, hint=hint)
+    diff = scan(text[start.start() :], where=name)
+    head = text[: start.start()].replace(b"\r\n", b"\n")
+    return _patch(name, raw, head, diff, strip)
+
+
+def _patch(name: str, raw: bytes, head: bytes, diff: Diff, strip: int | None) -> Patch:
+    subject, body, author, date = _headed(head)
+    patch = Patch(
+        name=name,
+        subject=subject or _subject_of(name),
+        body=body,
+        author=author,
+        date=date,
+        pr=None,
+        files=diff.files,
+        raw=raw,
+        located=diff.located,
+        strip=strip,
+    )
+    return replace(patch, pr=_pr_of(patch))
+
+
+def _unzipped(name: str, raw: bytes) -> bytes:
+    if not raw.startswith(_GZIP):
+        return raw
+    try:
+        stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        text = stream.decompress(raw, _LARGEST)
+    except zlib.error as error:
+        hint = "unpack it with gzip -d to see what is left"
+        raise FormatError(f"broken gzip ({error})", where=name, hint=hint) from error
+    if not stream.eof:
+        raise FormatError("broken gzip (cut off, or too large)", where=name)
+    return text
+
+
+def _headed(head: bytes) -> tuple[str, str, tuple[str, str], datetime | None]:
+    """Read subject, body, author and date of what stands before the diff."""
+    if not _FIELD.search(head):
+        return "", "", ("", ""), None
+    mail = _MAIL.sub(b"", head, count=1).lstrip(b"\n")
+    message = message_from_bytes(mail, policy=policy.compat32)
+    subject = _TAG.sub("", _field(message, "Subject") or _field(message, "Description"))
+    body = message.get_payload(decode=True)
+    text = decode(body) if isinstance(body, bytes) else ""
+    if found := re.match(r"\s*From: (.+)\n(?:\n|$)", text):
+        # git-am(1): a From line at the body's start is the author's.
+        author, text = found[1], text[found.end() :]
+    else:
+        author = _field(message, "From") or _field(message, "Author")
+    # git-format-patch(1): what follows this line is not part of the message.
+    text = re.split(r"^---[ \t]*$", text, maxsplit=1, flags=re.MULTILINE)[0]
+    return subject, text.strip("\n"), _person(author), _date(_field(message, "Date"))
+
+
+def _field(message: Message, key: str) -> str:
+    value = message.get(key)
+    if value is None:
+        return ""
+    folded = re.sub(r"\r?\n[ \t]+", " ", str(value))
+    try:
+        return str(make_header(decode_header(folded))).strip()
+    except (LookupError, UnicodeError):
+        return folded.strip()
+
+
+def _person(text: str) -> tuple[str, str]:
+    found = re.fullmatch(r"\s*(.*?)\s*<([^<>]*)>\s*", text)
+    name, address = (found[1], found[2]) if found else (text.strip(), "")
+    return name.strip('"'), address.strip()
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _subject_of(name: str) -> str:
+    stem = PurePosixPath(name.removesuffix(".gz")).stem
+    return re.sub(r"[-_]+", " ", stem)
+
+
+def _pr_of(patch: Patch) -> int | None:
+    if url := patch.trailers.get("Upstream-PR"):
+        found = _PULL.search(url.strip())
+        return int(found[1]) if found else None
+    numbered = _NUMBERED.match(patch.name)
+    return int(numbered[1]) if numbered else None

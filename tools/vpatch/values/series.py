@@ -1,0 +1,104 @@
+"""A series: patches in order, for one base.
+
+The file is quilt's ``series``: ``NAME [-pN] [-R] [# note]``, ``-p1`` where nothing is said
+(quilt(1), "Series file"). vpatch writes bare names and full-line comments alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vpatch.values.errors import FormatError
+
+if TYPE_CHECKING:
+    from vpatch.values.base import Base
+    from vpatch.values.patch import Patch
+
+_BASE = re.compile(r"^# This series applies on (?:\S.*? )?(\S+) \(([0-9a-f]{40})\)\s*$")
+_ENTRY = re.compile(r"^(?P<name>\S+)(?P<options>(?:\s+-\S+)*)\s*(?:\s#.*)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One patch line of a series file."""
+
+    name: str
+    """File name of the patch."""
+    strip: int | None
+    """Path parts to strip (``-pN``); None where the line does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFile:
+    """A series file as it stands on disk."""
+
+    base: tuple[str, str] | None
+    """Name and full commit that the first line records, None without such a line."""
+    entries: tuple[Entry, ...]
+    lines: tuple[str, ...]
+    """Every line as it was, unknown ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Patches in order, for one base."""
+
+    base: Base | None
+    """The base that they were made for; None where nothing tells."""
+    patches: tuple[Patch, ...]
+
+    def upto(self, name: str) -> Series:
+        """Return the series up to and with the patch of this name."""
+        names = [patch.name for patch in self.patches]
+        return Series(self.base, self.patches[: names.index(name) + 1])
+
+
+def first_line(base: Base) -> str:
+    """Return the first line of a series file for a base."""
+    return f"# This series applies on vLLM {base.name} ({base.commit})"
+
+
+def read_series(text: str, *, where: str) -> SeriesFile:
+    """Read a series file liberally.
+
+    Args:
+        text: Its content.
+        where: Its path, for messages.
+
+    Raises:
+        FormatError: A line names a patch in a way that vpatch can't follow.
+    """
+    base: tuple[str, str] | None = None
+    entries: list[Entry] = []
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if found := _BASE.match(line):
+            base = base or (found[1], found[2])
+        stripped = line.strip().removeprefix("\ufeff")
+        if stripped and not stripped.startswith("#"):
+            entries.append(_entry(stripped, f"{where}, line {number}"))
+    return SeriesFile(base, tuple(entries), tuple(lines))
+
+
+def _entry(line: str, where: str) -> Entry:
+    found = _ENTRY.match(line)
+    if not found:
+        hint = "a line is the name of a patch file, or a comment behind #"
+        raise FormatError(f"cannot read {line!r}", where=where, hint=hint)
+    strip = None
+    for option in found["options"].split():
+        if number := re.fullmatch(r"-p(\d|ab)", option):
+            strip = 1 if number[1] == "ab" else int(number[1])
+        else:
+            raise FormatError(
+                f"the option {option} is not for vpatch",
+                where=where,
+                hint="a reversed patch (-R) is written out: git diff -R makes it",
+            )
+    name = found["name"]
+    if name.startswith(("/", ".")) or ".." in name.split("/"):
+        hint = "name a file that lies beside the series file"
+        raise FormatError(f"{name!r} leaves the folder", where=where, hint=hint)
+    return Entry(name, strip)

@@ -1,0 +1,143 @@
+"""What became of a patch, and of each of its hunks, in a replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vpatch.values.base import Base
+    from vpatch.values.patch import Patch
+    from vpatch.values.series import Series
+    from vpatch.values.tree import Change
+
+
+class Verdict(StrEnum):
+    """What became of a patch; a hunk has the same but ``partial``."""
+
+    CLEAN = "clean"
+    """Every hunk applied at its own lines."""
+    OFFSET = "offset"
+    """Every hunk applied unchanged, some at other lines."""
+    MERGED = "merged"
+    """Applied through a three-way merge."""
+    PARTIAL = "partial"
+    """Some hunks had landed, all others applied."""
+    LANDED = "landed"
+    """The base contains every hunk, in these words or in others."""
+    CONFLICT = "conflict"
+    """At least one hunk has no place."""
+
+    @property
+    def good(self) -> bool:
+        """Whether the series holds with it."""
+        return self is not Verdict.CONFLICT
+
+
+@dataclass(frozen=True, slots=True)
+class HunkResult:
+    """What became of one hunk."""
+
+    path: str
+    """The file, by the patch's own path."""
+    old_start: int
+    """The line that the hunk names, in the file before the change."""
+    new_start: int | None
+    """The line at which it stands now; None where it has no place or no line is known."""
+    verdict: Verdict
+    cause: str = ""
+    """Evidence, where the verdict rests on more than the lines themselves."""
+    landed_in: str = ""
+    """The release in the store that first contains it, where it is no longer to be seen."""
+    changed_since: str = ""
+    """The release that first changed its lines after that."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the hunk of a result's JSON; empty evidence is left out."""
+        found = {
+            "path": self.path,
+            "old_start": self.old_start,
+            "new_start": self.new_start,
+            "verdict": self.verdict.value,
+        }
+        more = {"cause": self.cause, "landed_in": self.landed_in}
+        more["changed_since"] = self.changed_since
+        return found | {key: value for key, value in more.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one patch."""
+
+    patch: Patch
+    verdict: Verdict
+    hunks: tuple[HunkResult, ...]
+    needs: tuple[str, ...] = ()
+    """Names of the patches whose failure is the only reason that this one fails."""
+    cause: str = ""
+    """Why it failed, or what shows that it landed."""
+    landed_in: str = ""
+    changed_since: str = ""
+
+    def because(self, cause: str) -> Result:
+        """Return the same result with one more reason."""
+        return replace(self, cause="; ".join(part for part in (self.cause, cause) if part))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result as every verb's JSON shows it."""
+        found: dict[str, Any] = {
+            "name": self.patch.name,
+            "pr": self.patch.pr,
+            "subject": self.patch.subject,
+            "verdict": self.verdict.value,
+            "hunks": [hunk.as_json() for hunk in self.hunks],
+            "needs": list(self.needs),
+            "cause": self.cause,
+        }
+        if self.landed_in:
+            found |= {"landed_in": self.landed_in, "changed_since": self.changed_since}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of putting a series onto a base."""
+
+    base: Base
+    series: Series
+    results: tuple[Result, ...]
+    changes: tuple[Change, ...]
+    """What each patch changed; nothing for one that landed or has no place."""
+    commit: str
+    """The last commit; the base's own where no patch changed anything."""
+    tree: str
+    """Its tree."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every patch is in."""
+        return all(result.verdict.good for result in self.results)
+
+    @property
+    def change(self) -> Change:
+        """All changes together."""
+        whole: Change = {}
+        for change in self.changes:
+            whole |= change
+        return whole
+
+
+def summed(hunks: Iterable[Verdict]) -> Verdict:
+    """Return the verdict of a patch from the verdicts of its hunks."""
+    seen = set(hunks)
+    if Verdict.CONFLICT in seen:
+        return Verdict.CONFLICT
+    if Verdict.LANDED in seen:
+        return Verdict.LANDED if seen == {Verdict.LANDED} else Verdict.PARTIAL
+    for verdict in (Verdict.MERGED, Verdict.OFFSET):
+        if verdict in seen:
+            return verdict
+    return Verdict.CLEAN
