@@ -18,8 +18,9 @@ _HEAD = """# Patches
 
 Written by `vpatch check --fix` from the files in `patches/`: do not edit it by hand.
 """
-# CommonMark takes a backslash before any of these as the character itself.
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
+# CommonMark takes a backslash before any of these as the character itself; a line may
+# begin with more that means something.
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&@]|^[-+=]|(?<=^\d)[.)])")
 
 
 def overview(

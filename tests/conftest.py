@@ -1,0 +1,46 @@
+"""Fixtures: a store with releases, and a user's desk with everything on it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import Desk, IndexServer, Upstream
+from vpatch.doors.git import drop_inherited_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _no_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the tester's own git, home and cache out of the tests."""
+    drop_inherited_variables()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("VPATCH_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Upstream:
+    """Make an empty store for releases."""
+    return Upstream.at(tmp_path / "store.git")
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[IndexServer]:
+    """Serve a package index on loopback."""
+    server = IndexServer(tmp_path / "index")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, index: IndexServer) -> Desk:
+    """Lay out a user's place."""
+    for name in ("project", "home"):
+        (tmp_path / name).mkdir()
+    return Desk(tmp_path / "project", tmp_path / "cache", tmp_path / "home", index)
