@@ -124,7 +124,8 @@ def _read_file(piece: bytes, where: str) -> FileDiff:
             # What follows the last header of a mail is its signature.
             head = b"".join(head_lines(head))
         return FileDiff(old, new, head, hunks)
-    return headed(old, new, modes, hunks)
+    # The header that git would have written follows once the paths are known.
+    return FileDiff(old, new, modes, hunks)
 
 
 def _names(head: bytes, where: str) -> tuple[str | None, str | None, bytes]:
