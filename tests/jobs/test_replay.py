@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support import Project, Upstream, git, lines, series_of
 
+from support import Project, Upstream, git, lines, series_of
 from vpatch.jobs.landmarks import find_landmarks
 from vpatch.jobs.replay import Setting, replay
 from vpatch.values.errors import FormatError

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from vpatch.values.diff import Diff, FileDiff, Hunk, head_lines, headed
+from vpatch.values.diff import Diff, FileDiff, Hunk, head_lines
 from vpatch.values.errors import FormatError
 from vpatch.values.paths import decode, safe, unquote
 
