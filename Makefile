@@ -1,0 +1,52 @@
+# The whole set-up is two commands: `make apply` and `make test`.
+
+BASE ?= v0.16.0
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: help apply status verify check test lint bench clean
+
+help:
+	@echo "make apply [BASE=v0.16.0]  set up, get that vLLM, put the series on it, show the state"
+	@echo "make status [BASE=...]     show what each patch does on a base"
+	@echo "make verify [BASE=...]     compare the checkout with what the series makes of it"
+	@echo "make check                 check the patches folder itself"
+	@echo "make test                  lint, type check and test vpatch"
+	@echo "make bench                 compare its speed with git's own, on real releases"
+	@echo "make clean                 remove the environment and the checkouts"
+
+apply: $(VENV)/.vpatch
+	$(BIN)/vpatch apply --base $(BASE)
+	@echo
+	$(BIN)/vpatch status --base $(BASE)
+
+status verify: $(VENV)/.vpatch
+	$(BIN)/vpatch $@ --base $(BASE)
+
+check: $(VENV)/.vpatch
+	$(BIN)/vpatch check
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(VENV)/.vpatch-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(VENV)/.vpatch
+	$(BIN)/python tools/bench/bench.py
+
+clean:
+	rm -rf $(VENV) build dist
+
+# An environment is remade when what it must hold changes.
+$(VENV)/.vpatch: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.vpatch-test: $(VENV)/.vpatch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	@touch $@
