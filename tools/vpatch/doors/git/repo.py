@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class NewCommit:
 class Repo(Command):
     """A git repository, reached by commands."""
 
-    @property
+    @cached_property
     def objects(self) -> Path:
         """The folder of its objects."""
         named = decode(self.run("rev-parse", "--git-path", "objects").out).strip()
@@ -97,7 +98,7 @@ class Repo(Command):
         """Return commit and subject of every ref below the prefixes."""
         form = "--format=%(refname)%00%(objectname)%00%(contents:subject)"
         found: dict[str, tuple[str, str]] = {}
-        for line in decode(self.run("for-each-ref", form, *prefixes).out).splitlines():
+        for line in decode(self.run("for-each-ref", form, *prefixes).out).split("\n")[:-1]:
             name, commit, subject = line.split("\0")
             found[name] = (commit, subject)
         return found
@@ -229,26 +230,30 @@ class Repo(Command):
         Raises:
             GitError: It failed. Nothing of the stream can be seen then.
         """
-        process = self.start("fast-import", "--quiet", "--done", "--force")
+        # Deltas against whatever file came before save nothing and slow each later read.
+        process = self.start("fast-import", "--quiet", "--done", "--force", "--depth=0")
         try:
             yield process
         except BrokenPipeError as error:
-            raise self._error("fast-import", process.communicate()[1]) from error
+            _, err = process.communicate()
+            self.sweep()
+            raise self._error("fast-import", err) from error
         except BaseException:
             process.kill()
             process.communicate()
-            self._sweep()
+            self.sweep()
             raise
         _, err = process.communicate()
         if process.returncode:
-            self._sweep()
+            self.sweep()
             raise self._error("fast-import", err)
 
-    def _sweep(self) -> None:
-        """Remove what an interrupted import left."""
-        reports = self.git_dir.glob("fast_import_crash_*")
-        for left in (*self.git_dir.glob("objects/pack/tmp_*"), *reports):
-            left.unlink(missing_ok=True)
+    def sweep(self) -> None:
+        """Remove what an interrupted import or fetch left; the caller works here alone."""
+        left = ("objects/*/tmp_*", "fast_import_crash_*", "*.lock", "refs/**/*.lock")
+        for pattern in left:
+            for path in self.git_dir.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def send(self, commit: str, *, without: str, to: Repo) -> None:
         """Copy what a commit has and another has not into a repository, as one pack.
