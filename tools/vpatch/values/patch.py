@@ -10,7 +10,7 @@ import re
 import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
@@ -164,7 +164,7 @@ def _headed(head: bytes) -> tuple[str, str, tuple[str, str], datetime | None]:
     if not _FIELD.search(head):
         return "", "", ("", ""), None
     mail = _MAIL.sub(b"", head, count=1).lstrip(b"\n")
-    message = message_from_bytes(mail, policy=policy.compat32)
+    message = message_from_bytes(mail)
     subject = _TAG.sub("", _field(message, "Subject") or _field(message, "Description"))
     body = message.get_payload(decode=True)
     text = decode(body) if isinstance(body, bytes) else ""
