@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -19,9 +20,10 @@ from pypi_simple import (
     PYPI_SIMPLE_ENDPOINT,
     DigestMismatchError,
     DistributionPackage,
-    NoDigestsError,
     NoSuchProjectError,
     PyPISimple,
+    UnexpectedRepoVersionWarning,
+    UnsupportedRepoVersionError,
 )
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
@@ -62,6 +64,16 @@ class Archive:
     """What pypi-simple needs to download it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the index lists, newest first."""
+
+    archives: dict[Version, Archive]
+    versions: list[Version]
+    offered: list[Version]
+    """Those of which not every file was withdrawn (PEP 592, "yanked")."""
+
+
 class Index:
     """A Python package index.
 
@@ -75,7 +87,9 @@ class Index:
             hint = "take --no-index out of pip's configuration, or use --upstream URL"
             raise VpatchError("pip is set up to use no index", hint=hint)
         session = requests.Session()
-        session.mount("https://", HTTPAdapter(max_retries=Retry(2, backoff_factor=0.5)))
+        # Connecting is tried again; waiting for an answer was long enough.
+        retry = Retry(2, read=0, backoff_factor=0.5)
+        session.mount("https://", HTTPAdapter(max_retries=retry))
         if "cert" in settings:
             session.verify = settings["cert"]
         if "proxy" in settings:
@@ -84,7 +98,7 @@ class Index:
         self._client = PyPISimple(
             settings.get("index-url", PYPI_SIMPLE_ENDPOINT), session=session
         )
-        self._listed: tuple[dict[Version, Archive], list[Version]] | None = None
+        self._listed: _Listed | None = None
 
     def archives(self) -> dict[Version, Archive]:
         """Return the source distribution of every release that has one, newest first.
@@ -92,31 +106,29 @@ class Index:
         Raises:
             VpatchError: The index can't be reached, or does not know the project.
         """
-        return self._page()[0]
+        return self._page().archives
 
     def versions(self) -> list[Version]:
         """Return every release, with or without a source distribution, newest first."""
-        return self._page()[1]
+        return self._page().versions
 
     def latest(self) -> Version:
         """Return the newest release that is no pre-release and was not withdrawn."""
-        final = [version for version in self.versions() if not version.is_prerelease]
+        final = [version for version in self._page().offered if not version.is_prerelease]
         if not final:
             raise VpatchError("the index has no release", where=self.project)
         return final[0]
 
-    def _page(self) -> tuple[dict[Version, Archive], list[Version]]:
+    def _page(self) -> _Listed:
         if self._listed is None:
-            packages = self._ask(
-                lambda: self._client.get_project_page(self.project, timeout=_TIMEOUT)
-            ).packages
             archives: dict[Version, Archive] = {}
-            versions: set[Version] = set()
-            for package in packages:
+            versions: dict[Version, bool] = {}
+            for package in self._packages():
                 version = _version(package)
-                if version is None or package.is_yanked:
+                if version is None:
                     continue
-                versions.add(version)
+                offered = versions.get(version, False) or not package.is_yanked
+                versions[version] = offered
                 if package.package_type == "sdist" and package.filename.endswith(".tar.gz"):
                     archives[version] = Archive(
                         version,
@@ -125,9 +137,30 @@ class Index:
                         package.size,
                         package,
                     )
-            ordered = dict(sorted(archives.items(), reverse=True))
-            self._listed = ordered, sorted(versions, reverse=True)
+            ordered = sorted(versions, reverse=True)
+            self._listed = _Listed(
+                dict(sorted(archives.items(), reverse=True)),
+                ordered,
+                [version for version in ordered if versions[version]],
+            )
         return self._listed
+
+    def _packages(self) -> list[DistributionPackage]:
+        with warnings.catch_warnings():
+            # An index with a newer format than pypi-simple's still has all that is read here.
+            warnings.simplefilter("ignore", UnexpectedRepoVersionWarning)
+            try:
+                page = self._ask(
+                    lambda: self._client.get_project_page(self.project, timeout=_TIMEOUT)
+                )
+            except (ValueError, UnsupportedRepoVersionError) as error:
+                raise VpatchError(
+                    "what answers is no package index",
+                    where=self.project,
+                    hint="correct index-url in pip's configuration",
+                ) from error
+        packages: list[DistributionPackage] = page.packages
+        return packages
 
     def download(
         self, archive: Archive, path: Path, progress: Callable[[int | None], Tracker]
@@ -137,6 +170,12 @@ class Index:
         Raises:
             VpatchError: It could not be fetched, or its digest is wrong or missing.
         """
+        if not archive.sha256:
+            raise VpatchError(
+                "the index gives no sha256 to check",
+                where=archive.filename,
+                hint="use an index that gives it, or --upstream URL",
+            )
         part = path.with_name(f"{path.name}.part")
         try:
             self._ask(
@@ -149,12 +188,8 @@ class Index:
                 "the archive's sha256 is not the one that the index gives",
                 where=archive.filename,
                 hint="try again; if it stays so, do not trust that index",
-                detail=str(error),
-            ) from error
-        except NoDigestsError as error:
-            hint = "use an index that gives sha256, or --upstream URL"
-            raise VpatchError(
-                "the index gives no digest to check", where=archive.filename, hint=hint
+                # The error's own words hold the address, and that may hold a password.
+                detail=f"expected {error.expected_digest}, got {error.actual_digest}",
             ) from error
         except OSError as error:
             raise VpatchError(

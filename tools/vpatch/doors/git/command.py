@@ -28,6 +28,8 @@ _PINNED = {
     "core.quotePath": "false",
     "core.safecrlf": "false",
     "gc.auto": "0",  # a collection in the background outlives the run
+    "http.lowSpeedLimit": "1",  # a server that says nothing for so long is lost
+    "http.lowSpeedTime": "30",
     "init.defaultBranch": "main",
     "maintenance.auto": "false",
     "merge.directoryRenames": "conflict",  # never place a new file by guess

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import tarfile
@@ -38,17 +39,23 @@ def stream_archive(
 
     Raises:
         tarfile.TarError: The archive is broken.
+        EOFError: It ends too early.
+        gzip.BadGzipFile: Its checksum is wrong.
         FormatError: It holds a path that leaves its folder.
     """
     changes: list[bytes] = []
     latest = 0
-    with tarfile.open(fileobj=_Counted(archive, tracker), mode="r|gz") as tar:
+    # gzip's own reader checks length and checksum, which that of "r|gz" does not.
+    with (
+        gzip.GzipFile(fileobj=_Counted(archive, tracker)) as plain,
+        tarfile.open(fileobj=plain, mode="r|") as tar,
+    ):
         for mark, member in enumerate(tar, 1):
             latest = max(latest, int(member.mtime))
             path = member.name.partition("/")[2]
             if member.isdir() or not path:
                 continue
-            safe(path, where=member.name)
+            safe(member.name, where=member.name)
             content = _content(tar, member)
             if _generated(path, content):
                 continue
@@ -59,6 +66,8 @@ def stream_archive(
             pipe.write(content)
             pipe.write(b"\n")
             changes.append(b"M %s :%d %s\n" % (mode, mark, quoted(path)))
+        while plain.read(2**20):
+            pass  # the checksum stands at the very end
     if not changes:
         raise tarfile.ReadError("it holds no file")
     text = message.encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpatch.doors.git import GitError, Repo
@@ -56,7 +57,12 @@ class Remote:
         self._store.run("config", f"remote.{self._name}.url", self._url)
         options = ["-q", "--no-tags", "--depth=1", "--filter=blob:none"]
         with self._progress.track(f"fetch {name}", None):
-            self._reach("fetch", *options, self._name, wanted)
+            try:
+                self._reach("fetch", *options, self._name, wanted)
+            except VpatchError as error:
+                if "not our ref" in error.detail:
+                    return None
+                raise
         commit = self._store.resolve("FETCH_HEAD^{commit}")
         if commit is None:
             raise VpatchError("it is no commit", where=f"{name} of {shown(self._url)}")
@@ -64,7 +70,7 @@ class Remote:
 
     def _find(self, name: str) -> str | None:
         """Return what to ask the server for."""
-        lines = decode(self._reach("ls-remote", self._url)).splitlines()
+        lines = decode(self._reach("ls-remote", "--", self._url)).split("\n")[:-1]
         pairs = (line.split("\t", 1) for line in lines)
         refs = {ref: oid for oid, ref in pairs}
         for ref in (f"refs/tags/{name}", f"refs/heads/{name}", name):
@@ -115,6 +121,11 @@ class Remote:
             ) from error
 
 
+def address(url: str) -> str:
+    """Return a remote's address; git runs in the store, where a path means another place."""
+    return str(Path(url).resolve()) if url and Path(url).exists() else url
+
+
 def shown(url: str) -> str:
     """Return an address without the user and password in it."""
-    return re.sub(r"^(\w+://)[^/@]*@", r"\1", url)
+    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1", url)

@@ -5,26 +5,30 @@ A release comes from the package index, anything else from a git remote.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import os
 import tarfile
 import zlib
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from vpatch.doors.files import lock
+from vpatch.doors.files import lock, write
 from vpatch.doors.git import Repo, init
 from vpatch.jobs.bases.archive import stream_archive
-from vpatch.jobs.bases.remote import Remote, shown
+from vpatch.jobs.bases.remote import Remote, address, shown
 from vpatch.values.base import Base, canonical, is_commit, version_of
-from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.errors import BadInputError, FormatError, VpatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vpatch.doors.index import Archive, Index
     from vpatch.jobs.bases.progress import Progress
     from vpatch.values.config import Upstream
 
+_BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 _INDEX_REFS = "refs/vpatch/index/"
 
 
@@ -46,26 +50,27 @@ class Bases:
         progress: Progress,
     ) -> None:
         self._cache = cache
-        self._upstream = upstream
+        self._package = upstream.package
+        self._url = address(upstream.url)
         self._open_index = index
         self._index: Index | None = None
         self._progress = progress
         self.store = Repo(cache / "store.git")
-        self._remote = Remote(self.store, upstream.url, progress)
+        self._remote = Remote(self.store, self._url, progress)
 
     def at_hand(self) -> list[Base]:
         """Return the bases in the store, oldest release first, then the others by name."""
         if not (self.store.git_dir / "HEAD").exists():
             return []
-        index_refs = f"{_INDEX_REFS}{self._upstream.package}/"
+        index_refs = f"{_INDEX_REFS}{self._package}/"
         found = [
             Base(name.removeprefix(index_refs), commit, subject)
             for name, (commit, subject) in self.store.refs(index_refs).items()
         ]
-        if self._upstream.url:
+        if self._url:
             refs = self._remote.refs
             found += [
-                Base(name.removeprefix(refs), commit, shown(self._upstream.url))
+                Base(name.removeprefix(refs), commit, shown(self._url))
                 for name, (commit, _) in self.store.refs(refs).items()
             ]
         releases = {b: v for b in found if (v := version_of(b.name))}
@@ -81,7 +86,7 @@ class Bases:
         wanted = canonical(name)
         at_hand = self.at_hand()
         # What a git remote calls a release is the release; the index's copy comes second.
-        for base in sorted(at_hand, key=lambda b: b.source == shown(self._upstream.url))[::-1]:
+        for base in sorted(at_hand, key=lambda b: b.source == shown(self._url))[::-1]:
             if base.name == wanted:
                 return base
         if is_commit(name):
@@ -125,13 +130,13 @@ class Bases:
     def index(self) -> Index:
         """The package index, opened once."""
         if self._index is None:
+            self._progress.say(f"asking the package index for {self._package}")
             self._index = self._open_index()
         return self._index
 
     def _fetch(self, name: str) -> Base:
-        init_store(self.store)
-        with lock(self._cache / "store.lock", waiting=self._progress.say):
-            if self._upstream.url:
+        with self._alone():
+            if self._url:
                 found = self._from_git(name)
                 if found:
                     return found
@@ -142,14 +147,39 @@ class Bases:
             where=name,
             hint="name a release (v0.16.0, latest); branches and commits need a git "
             "remote: --upstream URL, or [upstream] url in vpatch.toml"
-            if not self._upstream.url
-            else f"{shown(self._upstream.url)} has no such branch, tag or commit",
+            if not self._url
+            else f"{shown(self._url)} has no such branch, tag or commit",
         )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the store, made if it is not there and rid of what a killed run left."""
+        with suppress(OSError):
+            self._cache.mkdir(parents=True, exist_ok=True)
+        if not (self._cache.is_dir() and os.access(self._cache, os.W_OK)):
+            raise VpatchError(
+                "the cache folder cannot be written",
+                where=str(self._cache),
+                hint="make it writable, or set VPATCH_CACHE_DIR to a folder that is",
+            )
+        at_work = self._cache / "store.busy"
+        with lock(self._cache / "store.lock", waiting=self._progress.say):
+            init_store(self.store)
+            if at_work.exists():
+                # The mark of a run that was killed.
+                self.store.sweep()
+                for part in self._cache.glob("downloads/*.part"):
+                    part.unlink()
+            write(at_work, b"")
+            try:
+                yield
+            finally:
+                at_work.unlink()
 
     # From the package index
 
     def _from_index(self, name: str) -> Base:
-        ref = f"{_INDEX_REFS}{self._upstream.package}/{name}"
+        ref = f"{_INDEX_REFS}{self._package}/{name}"
         if commit := self.store.resolve(ref):
             # Another run fetched it while this one waited for the lock.
             return Base(name, commit, self.store.refs(ref)[ref][1])
@@ -171,7 +201,7 @@ class Bases:
                 hint="take it from git: --upstream URL, or [upstream] url in vpatch.toml",
             )
         newest = ", ".join(f"v{v}" for v in list(self.index.archives())[:3])
-        hint = f"the newest releases are {newest}"
+        hint = f"the newest releases are {newest}" if newest else "look at pip's configuration"
         return BadInputError("no such release in the index", where=name, hint=hint)
 
     def _download(self, archive: Archive, path: Path) -> None:
@@ -182,7 +212,7 @@ class Bases:
 
     def _import(self, path: Path, name: str, sha256: str, ref: str) -> str:
         what = f"import {path.name}"
-        message = f"{path.name}\n\n{self._upstream.package} {name}, sha256 {sha256}\n"
+        message = f"{path.name}\n\n{self._package} {name}, sha256 {sha256}\n"
         try:
             with (
                 self._progress.track(what, path.stat().st_size) as tracker,
@@ -192,9 +222,9 @@ class Bases:
                 pipe = process.stdin
                 assert pipe is not None  # noqa: S101, for mypy: `start` made the pipe
                 stream_archive(archive, tracker, pipe, ref, message)
-        except (tarfile.TarError, EOFError, zlib.error) as error:
+        except (*_BROKEN, FormatError) as error:
             path.unlink()
-            hint = "run again to fetch it anew"
+            hint = "run again to fetch it anew, or take the release from git: --upstream URL"
             raise VpatchError(
                 f"the archive is broken ({error})", where=path.name, hint=hint
             ) from error
@@ -205,24 +235,27 @@ class Bases:
     # From a git remote
 
     def _from_git(self, name: str) -> Base | None:
-        self._progress.say(f"asking {shown(self._upstream.url)} for {name}")
+        self._progress.say(f"asking {shown(self._url)} for {name}")
         commit = self._remote.fetch(name)
         if commit is None:
             return None
         label = name if version_of(name) or not is_commit(name) else commit[:12]
         self.store.set_ref(self._remote.refs + label, commit)
-        return Base(label, commit, shown(self._upstream.url))
+        return Base(label, commit, shown(self._url))
 
     def complete(self, base: Base) -> None:
         """Bring every file of a base into the store; one from a git remote comes without."""
-        if self._upstream.url:
+        if self._url:
             self._remote.complete(base.commit)
 
 
 def init_store(store: Repo) -> None:
     """Make the bare store if it is not there."""
     if not (store.git_dir / "HEAD").exists():
-        init(store.git_dir, bare=True)
+        # git writes HEAD early; a run killed later would leave what looks like a store.
+        beside = store.git_dir.with_suffix(".part")
+        init(beside, bare=True)
+        beside.rename(store.git_dir)
 
 
 def sha256_of(path: Path) -> str:
