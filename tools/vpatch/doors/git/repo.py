@@ -189,7 +189,11 @@ class Repo(Command):
             lines += _commit_command(ref, mark, commit)
             if mark == 1:
                 lines.append(b"from %s\n" % parent.encode())
-            lines += [_change_command(path, e) for path, e in sorted(commit.change.items())]
+            # What is deleted goes first: a file may take the place of a folder.
+            order = sorted(
+                commit.change.items(), key=lambda item: (item[1] is not None, item[0])
+            )
+            lines += [_change_command(path, entry) for path, entry in order]
         lines += [b"get-mark :%d\n" % mark for mark in range(1, len(commits) + 1)]
         # The ref is gone again when the run ends: nothing but objects is left.
         lines.append(b"reset %s\nfrom %s\n\ndone\n" % (ref.encode(), NULL_ID.encode()))

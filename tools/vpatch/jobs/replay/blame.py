@@ -130,7 +130,8 @@ def needs_of(
     The experiment is made at home, on the series' own base: what fails there as well without
     them fails because of them.
     """
-    failed = [earlier.name for earlier, other in before if not other.verdict.good]
+    lost = {earlier.name for earlier, other in before if not other.verdict.good}
+    failed = [earlier.name for earlier in home.relevant(patch) if earlier.name in lost]
     if not failed or not home.base:
         return ()
     whole = home.fits_without(patch, ())

@@ -53,8 +53,7 @@ class Home:
         """Return the state that a patch was made on, None where it is not at hand."""
         if self.base:
             self._walk_to(patch)
-            at = next(n for n, other in enumerate(self._patches) if other is patch)
-            if found := self._ancestors[at]:
+            if found := self._ancestors[self._at(patch)]:
                 return found
         return self._by_index_lines(patch)
 
@@ -93,6 +92,20 @@ class Home:
                 return Ancestor(base, {}, dict(files))
         return None
 
+    def relevant(self, patch: Patch) -> list[Patch]:
+        """Return the patches before one that can matter to it, by the files that they share."""
+        paths = set(patch.paths)
+        before = self._patches[: self._at(patch)]
+        found: list[Patch] = []
+        for other in reversed(before):
+            if other.paths & paths:
+                paths |= other.paths
+                found.append(other)
+        return found[::-1]
+
+    def _at(self, patch: Patch) -> int:
+        return next(n for n, other in enumerate(self._patches) if other is patch)
+
     def fits_without(self, patch: Patch, left_out: Collection[str]) -> list[Placed | None]:
         """Try a patch at home on the series without some patches.
 
@@ -103,17 +116,15 @@ class Home:
             return []
         change: Change = {}
         with self._setting.repo.stage() as stage:
-            for other in self._patches:
-                files = self._files(self.base, change, other)
-                stage.reset(files)
-                if other is patch:
-                    ran = stage.apply(patch.diff, "--reject")
-                    lines = read_applied(ran.err, patch.files, reverse=False)
-                    return [placed for hunks in lines for placed in hunks]
+            for other in self.relevant(patch):
+                stage.reset(self._files(self.base, change, other))
                 if other.name not in left_out and stage.apply(other.diff).status == 0:
                     after = stage.entries()
                     change |= {path: after.get(path) for path in other.paths}
-        return []
+            stage.reset(self._files(self.base, change, patch))
+            ran = stage.apply(patch.diff, "--reject")
+            lines = read_applied(ran.err, patch.files, reverse=False)
+            return [placed for hunks in lines for placed in hunks]
 
     def between(self) -> list[Base]:
         """Return the releases after the series' own base and before the one replayed onto."""

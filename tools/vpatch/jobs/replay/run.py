@@ -62,7 +62,7 @@ def _groups(patches: Sequence[Patch]) -> Iterator[list[Patch]]:
     group: list[Patch] = []
     touched: set[str] = set()
     for patch in patches:
-        if patch.paths & touched or not patch.located:
+        if patch.paths & touched:
             yield group
             group, touched = [], set()
         group.append(patch)
