@@ -84,6 +84,14 @@ class Project:
         command += ["--no-signature", "--no-stat", "--keep-subject", "-M"]
         return git(self.folder, *command).encode() + b"\n"
 
+    def tried(self, *args: str) -> bool:
+        """Run a git command that may fail, and return whether it did not."""
+        try:
+            git(self.folder, *args)
+        except AssertionError:
+            return False
+        return True
+
     def back(self, commit: str) -> None:
         """Return to a commit, so that the next patch does not build on the last."""
         git(self.folder, "checkout", "-q", commit)
