@@ -8,9 +8,11 @@ a kill, by the next. Before that rename nothing of the user's has changed.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 from vpatch.values.errors import RefusedError, VpatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _PLAN = "plan.json"
 _NEW = "new"
+_NEXT = "next"
+_FOLDER = "folder"
 _WAIT = 600
 """Seconds to wait for another run before giving up."""
 
@@ -58,7 +62,7 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         VpatchError: It can't be written; the old file is as it was.
     """
-    try:
+    with explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -71,8 +75,19 @@ def write(path: Path, content: bytes) -> None:
         except BaseException:
             Path(beside).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def explained(path: Path, verb: str) -> Iterator[None]:
+    """Turn the system's refusals into messages.
+
+    Raises:
+        VpatchError: The system refused; nothing is half done.
+    """
+    try:
+        yield
     except OSError as error:
-        raise _no(error, path, "write") from error
+        raise _no(error, path, verb) from error
 
 
 def _no(error: OSError, path: Path, verb: str) -> VpatchError:
@@ -134,9 +149,18 @@ class Transaction:
         return self.journal / _NEW
 
     def begin(self) -> None:
-        """Make an empty journal; what a killed run had not made final is dropped."""
+        """Make an empty journal; what a killed run had not made final is dropped.
+
+        Raises:
+            VpatchError: It can't be made.
+        """
+        self.drop()
+        with explained(self.journal, "write"):
+            self.staged.mkdir(parents=True)
+
+    def drop(self) -> None:
+        """Forget what was laid ready and not made final."""
         shutil.rmtree(self.journal, ignore_errors=True)
-        self.staged.mkdir(parents=True)
 
     def pending(self) -> dict[str, Any] | None:
         """Return the note of a plan that is final and not carried out, else None."""
@@ -147,6 +171,23 @@ class Transaction:
         note: dict[str, Any] = plan["note"]
         return note
 
+    def check(self, paths: Mapping[str, bool]) -> None:
+        """Refuse a change that could not be carried out.
+
+        Args:
+            paths: Each path that changes, and whether it is there afterwards.
+
+        Raises:
+            RefusedError: A path leads through a symbolic link, or through a file.
+            VpatchError: A folder can't be written.
+        """
+        gone = {path for path, kept in paths.items() if not kept}
+        folders = {self._deepest(path, gone) for path in paths}
+        for folder in sorted(folders):
+            if not os.access(folder, os.W_OK | os.X_OK):
+                hint = "make it writable, then run again: nothing was changed"
+                raise VpatchError("cannot write in this folder", where=str(folder), hint=hint)
+
     def commit(self, paths: Mapping[str, bool], note: Mapping[str, Any]) -> None:
         """Make the plan final.
 
@@ -155,64 +196,83 @@ class Transaction:
             note: What the caller needs to end its own part, as JSON.
 
         Raises:
-            RefusedError: A path leads through a symbolic link.
+            RefusedError: A path leads through a symbolic link, or through a file.
+            VpatchError: A folder can't be written, or the plan.
         """
-        for path in paths:
-            self._no_link(path)
-        files = {path: [kept, self._stamp(path)] for path, kept in paths.items()}
-        plan = json.dumps({"files": files, "note": note}).encode()
-        beside = self.journal / f"{_PLAN}.part"
-        with beside.open("wb") as stream:
-            stream.write(plan)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(self.journal / _PLAN)
+        self.check(paths)
+        with explained(self.journal, "write"):
+            files = {path: [kept, _digest(self.root / path)] for path, kept in paths.items()}
+            plan = json.dumps({"files": files, "note": note}).encode()
+            beside = self.journal / f"{_PLAN}.part"
+            with beside.open("wb") as stream:
+                stream.write(plan)
+                stream.flush()
+                os.fsync(stream.fileno())
+            beside.replace(self.journal / _PLAN)
 
     def carry_out(self) -> None:
         """Put every file into place; called again after a kill, it goes on where it stopped.
 
         Raises:
             RefusedError: Somebody changed one of the files since.
+            VpatchError: The system refused; the next call goes on.
         """
         plan = json.loads((self.journal / _PLAN).read_bytes())
-        left = [path for path, state in plan["files"].items() if self._is_left(path, *state)]
-        edited = [path for path in left if plan["files"][path][1] != self._stamp(path)]
+        left: list[tuple[bool, str]] = []
+        edited: list[str] = []
+        for path, (kept, before) in plan["files"].items():
+            now = _digest(self.root / path)
+            if now == _digest(self.staged / path) or (not kept and now == _FOLDER):
+                continue
+            left.append((kept, path))
+            if now not in (None, before):
+                edited.append(path)
         if edited:
             raise RefusedError(
                 "an interrupted run would overwrite changes made since",
                 where=", ".join(edited[:5]),
                 hint=f"keep them elsewhere, delete these files in {self.root}, run again",
             )
-        for path in left:
-            self._place(path, kept=plan["files"][path][0])
+        try:
+            # What goes comes first: a folder may come where a file was.
+            for kept, path in sorted(left):
+                self._place(path, kept=kept)
+        except OSError as error:
+            raise VpatchError(
+                f"the change cannot go on ({error.strerror})",
+                where=str(error.filename or self.root),
+                hint="make room there, or make it writable, and run again: the change is begun "
+                "and goes on where it stopped",
+            ) from error
 
     def close(self) -> None:
         """Forget the plan: all of it is done."""
         (self.journal / _PLAN).unlink()
-        shutil.rmtree(self.journal, ignore_errors=True)
+        self.drop()
 
-    def _is_left(self, path: str, kept: bool, stamp: list[int] | None) -> bool:  # noqa: FBT001
-        if kept:
-            return os.path.lexists(self.staged / path)
-        return stamp is not None and os.path.lexists(self.root / path)
-
-    def _stamp(self, path: str) -> list[int] | None:
-        try:
-            stat = (self.root / path).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-
-    def _no_link(self, path: str) -> None:
+    def _deepest(self, path: str, gone: Iterable[str]) -> Path:
+        """Return the folder that is there already on the way to a path."""
         folder = self.root
         for part in Path(path).parts[:-1]:
-            folder /= part
-            if folder.is_symlink():
+            below = folder / part
+            if str(below.relative_to(self.root)) in gone:
+                break
+            if below.is_symlink():
                 raise RefusedError(
                     "a patched file lies behind a symbolic link",
-                    where=str(folder),
+                    where=str(below),
                     hint="replace the link by the folder itself",
                 )
+            if not below.exists():
+                break
+            if not below.is_dir():
+                raise RefusedError(
+                    f"a file is in the way of {path}",
+                    where=str(below),
+                    hint="move it away, then run again",
+                )
+            folder = below
+        return folder
 
     def _place(self, path: str, *, kept: bool) -> None:
         place = self.root / path
@@ -225,12 +285,32 @@ class Transaction:
             return
         place.parent.mkdir(parents=True, exist_ok=True)
         new = self.staged / path
+        ready = self.journal / _NEXT
+        ready.unlink(missing_ok=True)
         try:
-            new.replace(place)
+            # What was laid ready stays, so that a later run can tell what is in place.
+            os.link(new, ready, follow_symlinks=False)
+        except OSError:
+            shutil.copy2(new, ready, follow_symlinks=False)
+        try:
+            ready.replace(place)
         except OSError as error:
             if error.errno != errno.EXDEV:
-                raise _no(error, place, "write") from error
+                raise
             beside = place.with_name(f".{place.name}.vpatch")
             shutil.copy2(new, beside, follow_symlinks=False)
             beside.replace(place)
-            new.unlink()
+
+
+def _digest(path: Path) -> str | None:
+    """Return what tells a file from another: its kind and content; None where none is."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(mode):
+        return f"link {path.readlink()}"
+    if not stat.S_ISREG(mode):
+        return _FOLDER
+    kind = "program" if mode & stat.S_IXUSR else "file"
+    return f"{kind} {hashlib.sha256(path.read_bytes()).hexdigest()}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vpatch.values.errors import RefusedError
 from vpatch.values.paths import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from vpatch.doors.git import Repo
 
@@ -18,6 +19,7 @@ _IN_PROGRESS = {
     "rebase-apply": "rebase or am",
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
+    "sequencer": "cherry-pick or revert",
 }
 _SHOWN = 5
 """Names in one message."""
@@ -36,12 +38,34 @@ def refuse_in_progress(repo: Repo) -> None:
                 where=str(repo.work_tree),
                 hint=f"end it or abort it (git -C {repo.work_tree} status), then run again",
             )
-    lock = repo.git_dir / "index.lock"
-    if lock.exists():
+    for lock in (repo.git_dir / "index.lock", repo.git_dir / "HEAD.lock"):
+        if lock.exists():
+            raise RefusedError(
+                "another git is at work in the checkout",
+                where=str(repo.work_tree),
+                hint=f"wait for it; if no git runs, delete {lock}",
+            )
+
+
+def refuse_moved(repo: Repo, head: tuple[str, str], note: Mapping[str, Any]) -> None:
+    """Refuse to end an interrupted change in a checkout that has moved since.
+
+    Args:
+        repo: The checkout.
+        head: Its branch and commit.
+        note: The note of the change.
+
+    Raises:
+        RefusedError: HEAD is neither where the change began nor where it ends.
+    """
+    ref, commit = note["from"]
+    if head not in ((ref, commit), (note["branch"], note["commit"])):
+        back = _short(ref) or commit[:12]
         raise RefusedError(
-            "another git is at work in the checkout",
+            "an interrupted run cannot be ended: another commit is checked out since",
             where=str(repo.work_tree),
-            hint=f"wait for it; if no git runs, delete {lock}",
+            hint=f"go back to where it began (git checkout {back}, at {commit[:12]}), then "
+            "run again",
         )
 
 
@@ -81,6 +105,48 @@ def refuse_foreign_branch(repo: Repo, branch: str, commit: str) -> None:
             f"the branch {_short(branch)} is not of vpatch's making",
             where=str(repo.work_tree),
             hint=f"give it another name: git branch -m {_short(branch)} my-work",
+        )
+
+
+def refuse_checked_out_elsewhere(repo: Repo, *branches: str) -> None:
+    """Refuse where another work tree of the same repository is on one of the branches.
+
+    Raises:
+        RefusedError: It names that work tree.
+    """
+    listed = decode(repo.run("worktree", "list", "--porcelain", "-z").out)
+    for tree in listed.split("\0\0"):
+        facts = dict(line.partition(" ")[::2] for line in tree.split("\0"))
+        place = Path(facts.get("worktree", ""))
+        branch = facts.get("branch")
+        if branch in branches and place.exists() and not place.samefile(repo.work_tree or ""):
+            raise RefusedError(
+                f"the branch {_short(branch)} is checked out in another work tree",
+                where=str(place),
+                hint="take the series out there first (vpatch unapply), or check out "
+                "another branch there",
+            )
+
+
+def refuse_stuck_refs(repo: Repo, branch: str, commit: str, drop: str) -> None:
+    """Refuse where git could not move the branches, before anything depends on it.
+
+    Raises:
+        RefusedError: A lock, or a branch whose name is in the way.
+    """
+    lines = ["start"]
+    lines += [f"update {branch} {commit}"] if branch else []
+    lines += [f"delete {drop}"] if drop else []
+    asked = "\n".join([*lines, "prepare", "abort", ""]).encode()
+    ran = repo.run("update-ref", "--stdin", stdin=asked, ok=(0, 128))
+    if ran.status:
+        names = " and ".join(_short(name) for name in (branch, drop) if name)
+        words = decode(ran.err).strip()
+        raise RefusedError(
+            f"git cannot move the branch {names}",
+            where=str(repo.work_tree),
+            hint=words.removeprefix("fatal: prepare: "),
+            detail=words,
         )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpatch.doors import files
@@ -13,9 +15,12 @@ from vpatch.doors.files import Transaction
 from vpatch.doors.git import Repo
 from vpatch.jobs.checkout.guard import (
     refuse_changed,
+    refuse_checked_out_elsewhere,
     refuse_foreign_branch,
     refuse_in_progress,
+    refuse_moved,
     refuse_own_commits,
+    refuse_stuck_refs,
 )
 from vpatch.values.base import Base
 from vpatch.values.errors import BadInputError, RefusedError, VpatchError
@@ -24,7 +29,6 @@ from vpatch.values.tree import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from vpatch.values.tree import Change
     from vpatch.values.verdict import Replay
@@ -50,6 +54,19 @@ class Applied:
     def branch(self) -> str:
         """The ref that holds the series' commits."""
         return branch_of(self.base)
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Applied:
+        """Return what was kept by `as_json`."""
+        original = kept["original"]
+        return cls(
+            Base(**kept["base"]),
+            kept["commit"],
+            kept["series"],
+            original["ref"],
+            original["commit"],
+            kept["upto"],
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return the form that it is kept in."""
@@ -131,24 +148,16 @@ class Checkout:
         """Return what was applied here and is checked out, else None."""
         try:
             kept = json.loads((self._own / "applied.json").read_bytes())
+            found = Applied.from_json(kept)
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, KeyError, TypeError) as error:
             hint = "delete that file; vpatch verify tells what the checkout holds"
             raise VpatchError(
                 "the note of what was applied is broken",
                 where=str(self._own / "applied.json"),
                 hint=hint,
             ) from error
-        original = kept["original"]
-        found = Applied(
-            Base(**kept["base"]),
-            kept["commit"],
-            kept["series"],
-            original["ref"],
-            original["commit"],
-            kept["upto"],
-        )
         return found if self.head()[0] == found.branch else None
 
     def base(self) -> Base:
@@ -167,10 +176,12 @@ class Checkout:
         """Finish what a killed run had begun to put into place.
 
         Raises:
-            RefusedError: One of the files was changed since.
+            RefusedError: One of the files was changed since, or another commit checked out.
         """
         note = self._transaction.pending()
         if note is not None:
+            refuse_in_progress(self.repo)
+            refuse_moved(self.repo, self.head(), note)
             self._finish(note)
             what = "applied" if note["applied"] else "took back"
             say(f"an earlier run was interrupted: {what} the rest of its change")
@@ -209,7 +220,8 @@ class Checkout:
             if before != after:
                 self._note(after)
             return False
-        made.send(replay.commit, without=replay.base.commit, to=self.repo)
+        with files.explained(self.git_dir, "write"):
+            made.send(replay.commit, without=replay.base.commit, to=self.repo)
         self._move(commit, replay.commit, after, branch=after.branch)
         return True
 
@@ -237,33 +249,46 @@ class Checkout:
         letters = self.repo.changed(old, new)
         entries = self.repo.entries(new, letters)
         change: Change = {path: entries.get(path) for path in letters}
+        paths = {path: entry is not None for path, entry in change.items()}
+        self._transaction.check(paths)
         refuse_changed(self.repo, change)
-        self._transaction.begin()
-        kept = {path: entry for path, entry in change.items() if entry}
-        with self.repo.stage() as stage:
-            stage.reset(kept)
-            stage.write_files(self._transaction.staged)
+        refuse_checked_out_elsewhere(self.repo, branch, drop)
+        refuse_stuck_refs(self.repo, branch, new, drop)
         note = {
             "applied": after.as_json() if after else None,
             "branch": branch,
             "commit": new,
             "drop": drop,
+            "from": self.head(),
             "index": {p: [e.mode, e.oid] if e else None for p, e in change.items()},
         }
-        paths = {path: entry is not None for path, entry in change.items()}
-        self._transaction.commit(paths, note)
         try:
+            self._transaction.begin()
+            with self.repo.stage() as stage:
+                stage.reset({path: entry for path, entry in change.items() if entry})
+                stage.write_files(self._transaction.staged)
+            self._transaction.commit(paths, note)
             self._finish(note)
-        except KeyboardInterrupt:
-            # The plan is final: an impatient user gets the whole of it, and then the end.
-            self._finish(note)
+        except (KeyboardInterrupt, SystemExit):
+            if self.interrupted():
+                # The plan is final: an impatient user gets the whole of it, and then the end.
+                self._finish(note)
             raise
+        finally:
+            if not self.interrupted():
+                self._transaction.drop()
 
     def _finish(self, note: dict[str, Any]) -> None:
-        """Put files into place, then the index, then the refs; each step may be repeated."""
+        """Put files into place, then the index, then the refs; each step may be repeated.
+
+        The note of what is applied comes before HEAD is on its branch and goes after, so that
+        whoever looks in between takes no patched commit for a base.
+        """
         self._transaction.carry_out()
         change = {path: Entry(*e) if e else None for path, e in note["index"].items()}
         self._update_index(change)
+        if note["applied"]:
+            files.write(self._own / "applied.json", _json(note["applied"]))
         if note["branch"]:
             self.repo.run("update-ref", "-m", "vpatch", note["branch"], note["commit"])
             self.repo.run("symbolic-ref", "-m", "vpatch", "HEAD", note["branch"])
@@ -271,9 +296,7 @@ class Checkout:
             self.repo.run("update-ref", "-m", "vpatch", "--no-deref", "HEAD", note["commit"])
         if note["drop"]:
             self.repo.run("update-ref", "-d", note["drop"])
-        if note["applied"]:
-            files.write(self._own / "applied.json", _json(note["applied"]))
-        else:
+        if not note["applied"]:
             (self._own / "applied.json").unlink(missing_ok=True)
         self._transaction.close()
 
@@ -283,11 +306,12 @@ class Checkout:
     def _update_index(self, change: Change) -> None:
         """Change the index beside its place, so that no kill leaves a lock of git's behind."""
         index = self.git_dir / "index"
-        beside = self._own / "index"
-        shutil.copyfile(index, beside)
-        env = {"GIT_INDEX_FILE": str(beside)}
-        self.repo.update_index(change, env=env)
-        beside.replace(index)
+        with files.explained(index, "write"):
+            # A folder of its own: a git that was killed in another one left its lock there.
+            beside = Path(tempfile.mkdtemp(dir=self._transaction.journal)) / "index"
+            shutil.copyfile(index, beside)
+            self.repo.update_index(change, env={"GIT_INDEX_FILE": str(beside)})
+            beside.replace(index)
 
 
 def _json(value: dict[str, Any]) -> bytes:
