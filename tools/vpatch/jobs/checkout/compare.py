@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vpatch.values.paths import decode
+from vpatch.values.tree import Entry
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vpatch.doors.git import Repo
     from vpatch.jobs.checkout.target import Checkout
     from vpatch.values.verdict import Replay, Verdict
+
+
+_ANY = ""
+"""Stands for every mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +51,13 @@ def applied_states(checkout: Checkout, replay: Replay, made: Repo) -> list[str]:
     """
     touched = {path for patch in replay.series.patches for path in patch.paths}
     touched |= set(replay.change)
-    found = checkout.repo.hash_files(touched)
+    found = _lying(checkout, touched)
     start = made.entries(replay.base.commit, touched)
-    known: dict[str, list[str | None]] = {
-        path: [start[path].oid if path in start else None] for path in touched
-    }
+    known: dict[str, list[Entry | None]] = {path: [start.get(path)] for path in touched}
     depth: list[dict[str, int]] = []
     for change in replay.changes:
         for path, entry in change.items():
-            known[path].append(entry.oid if entry else None)
+            known[path].append(entry)
         depth.append({path: len(known[path]) - 1 for path in change})
     at = {path: _last(ids, found.get(path)) for path, ids in known.items()}
     return [
@@ -56,9 +66,39 @@ def applied_states(checkout: Checkout, replay: Replay, made: Repo) -> list[str]:
     ]
 
 
-def _last(ids: list[str | None], oid: str | None) -> int | None:
+def _lying(checkout: Checkout, paths: Iterable[str]) -> dict[str, Entry]:
+    """Return what lies in the work tree at some paths, as a commit would take it."""
+    modes: dict[str, int] = {}
+    for path in paths:
+        place = checkout.root / path
+        if os.path.lexists(place):
+            modes[path] = place.lstat().st_mode
+    found = {
+        path: Entry("100755" if modes[path] & stat.S_IXUSR else "100644", oid)
+        for path, oid in checkout.repo.hash_files(
+            path for path, mode in modes.items() if stat.S_ISREG(mode)
+        ).items()
+    }
+    for path, mode in modes.items():
+        if stat.S_ISLNK(mode):
+            aim = os.fsencode((checkout.root / path).readlink())
+            raw = b"blob %d\0%s" % (len(aim), aim)
+            oid = hashlib.sha1(raw, usedforsecurity=False).hexdigest()
+            found[path] = Entry("120000", oid)
+    asked = ("config", "--type=bool", "--default=true", "--get", "core.fileMode")
+    if decode(checkout.repo.run(*asked).out).strip() == "false":
+        # This disk knows no right to run: the mode is what anybody says it is.
+        return {path: Entry(_ANY, entry.oid) for path, entry in found.items()}
+    return found
+
+
+def _last(states: list[Entry | None], lying: Entry | None) -> int | None:
     """Return how many changes of a file are in, None where it is none of its states."""
-    steps = [step for step, known in enumerate(ids) if known == oid]
+    steps = [
+        step
+        for step, known in enumerate(states)
+        if known == lying or (known and lying == Entry(_ANY, known.oid))
+    ]
     return steps[-1] if steps else None
 
 
