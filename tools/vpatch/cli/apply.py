@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 
 from vpatch.cli import options, show
 from vpatch.cli.session import Asked, Ready, Session, Terminal
-from vpatch.cli.target import find, held
+from vpatch.cli.target import find, found_and_held, held
 
 if TYPE_CHECKING:
     from vpatch.jobs.checkout import Checkout
@@ -45,15 +45,20 @@ def command(  # noqa: PLR0913, one parameter an option
       vpatch apply --base latest --dry-run
       vpatch apply --checkout ~/src/vllm
     """
-    found, target = find(session, base, checkout)
-    applied = target.applied() if target else None
-    asked = session.serving(found, series or (applied.series if applied else None), upto)
-    if target is None and not dry_run:
-        target = _made(session, found)
-    with held(target) if target and not dry_run else nullcontext():
+    with ExitStack() as held_to_the_end:
+        if dry_run:
+            found, target = find(session, base, checkout)
+        else:
+            there = found_and_held(session, base, checkout)
+            found, target = held_to_the_end.enter_context(there)
+        applied = target.applied() if target else None
+        asked = session.serving(found, series or (applied.series if applied else None), upto)
         for ready in session.replayed(asked, target):
             changed: bool | None = None
-            if target and ready.replay.ok and not dry_run:
+            if ready.replay.ok and not dry_run:
+                if target is None:
+                    target = _made(session, found)
+                    held_to_the_end.enter_context(held(target))
                 last = asked.series.patches[-1].name if upto else ""
                 changed = target.apply(ready.replay, asked.name, last, ready.made)
             _print(asked, target, ready, changed, as_json=as_json)

@@ -30,9 +30,7 @@ def command(session: Session, base: str | None, checkout: str | None, *, as_json
     """
     from pathlib import Path  # noqa: PLC0415, lazy
 
-    path = (
-        Path(checkout) if checkout else session.managed(canonical(base or session.usual_base()))
-    )
+    path = Path(checkout) if checkout else session.managed(_named(session, base))
     if not path.exists():
         hint = "name another with --base or --checkout"
         raise BadInputError("no checkout there", where=str(path), hint=hint)
@@ -48,3 +46,10 @@ def command(session: Session, base: str | None, checkout: str | None, *, as_json
     else:
         click.echo(f"took the series for {before.base.name} out of {target.root}")
     return 0
+
+
+def _named(session: Session, base: str | None) -> str:
+    """Return the name that a base's checkout goes by, without fetching anything."""
+    name = base or session.usual_base()
+    found = session.bases.find(name)
+    return found.name if found else canonical(name)
