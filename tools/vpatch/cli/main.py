@@ -32,6 +32,16 @@ _TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTED = 128 + signal.SIGINT
 
 
+def _verbose() -> click.Option:
+    """Return the option -v as a verb takes it: people type it behind the verb as well."""
+    return click.Option(
+        ["-v", "--verbose"],
+        is_flag=True,
+        expose_value=False,
+        help="Show git's own words in errors.",
+    )
+
+
 class _Verbs(click.Group):
     """Knows its commands by name and help line, and imports the one that is called."""
 
@@ -44,6 +54,8 @@ class _Verbs(click.Group):
         module = importlib.import_module(f"vpatch.cli.{cmd_name}")
         command: click.Command = module.command
         command.short_help = VERBS[cmd_name]
+        if not any("-v" in option.opts for option in command.params):
+            command.params.append(_verbose())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -79,6 +91,7 @@ class _Verbs(click.Group):
     help="The folder that holds patches/.  [default: .]",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show git's own words in errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.option(
     "--upstream",
     metavar="URL",
@@ -86,7 +99,9 @@ class _Verbs(click.Group):
     help="A git remote to take bases from, instead of vpatch.toml's.",
 )
 @click.pass_context
-def cli(ctx: click.Context, directory: str, upstream: str, *, verbose: bool) -> None:
+def cli(
+    ctx: click.Context, directory: str, upstream: str, *, verbose: bool, as_json: bool
+) -> None:
     """Carry upstream vLLM pull requests as patches, and know their state.
 
     Exit status: 0 the answer is good, 1 it is bad, 2 wrong usage, 3 no answer, 4 a bug.
@@ -95,7 +110,18 @@ def cli(ctx: click.Context, directory: str, upstream: str, *, verbose: bool) -> 
     from vpatch.doors.git import drop_inherited_variables  # noqa: PLC0415, lazy
 
     drop_inherited_variables()
+    if as_json:
+        _pass_json_on(ctx)
     ctx.obj = Session(directory, upstream, verbose=verbose)
+
+
+def _pass_json_on(ctx: click.Context) -> None:
+    """Give --json to the verb, which is where it belongs."""
+    verb = ctx.invoked_subcommand or ""
+    command = cli.get_command(ctx, verb)
+    if command is None or not any(p.name == "as_json" for p in command.params):
+        raise click.UsageError(f"{verb} has no --json", ctx)
+    ctx.default_map = {verb: {"as_json": True}}
 
 
 def main() -> NoReturn:

@@ -65,7 +65,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             title.rstrip("…"), no_wrap=True, min_width=0 if gives_way else len(title)
         )
     for row in rows:
-        cells = [printable(cell) for cell in row]
+        cells = [printable(" ".join(cell.split())) for cell in row]
         table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in cells))
     console = _console()
     with console.capture() as capture:

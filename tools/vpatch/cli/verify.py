@@ -9,6 +9,7 @@ import click
 from vpatch.cli import options, show
 from vpatch.cli.target import find
 from vpatch.values.errors import BadInputError
+from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Session
@@ -57,7 +58,7 @@ def command(
             show.print_json(answer | {"drift": [one.as_json() for one in drifted]})
             return 0 if ok else 1
         for one in drifted:
-            click.echo(f"{one.kind:<10}  {one.path}")
+            click.echo(printable(f"{one.kind:<10}  {one.path}"))
         show.print_notes(result for result in replay.results if not result.verdict.good)
         if pending:
             click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
