@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from vpatch.cli import options, show
+from vpatch.values.errors import FormatError
+from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Session
@@ -30,7 +33,9 @@ def command(session: Session, *, fix: bool, as_json: bool) -> int:
     from vpatch.upkeep.check import check, page, page_of  # noqa: PLC0415, lazy
 
     if fix:
-        files.write(page_of(session.folder), page(session.folder, session.project))
+        with suppress(FormatError):  # which the check then names
+            new = page(session.folder, session.project)
+            files.write(page_of(session.folder), new)
     found = check(session.folder, session.bases, session.project)
     ok = not found.problems
     if as_json:
@@ -46,7 +51,8 @@ def command(session: Session, *, fix: bool, as_json: bool) -> int:
         if problem.hint:
             show.print_note(f"  hint: {problem.hint}")
     for name in found.not_replayed:
-        click.echo(f"{name} was not replayed: vpatch bases --fetch {name} brings its base")
+        line = f"{name} was not replayed: vpatch bases --fetch {name} brings its base"
+        click.echo(printable(line))
     count = len(found.problems)
     click.echo("no problem found" if ok else f"{count} problem{'s' if count > 1 else ''}")
     return 0 if ok else 1

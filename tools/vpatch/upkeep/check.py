@@ -12,7 +12,7 @@ from vpatch.doors import files
 from vpatch.jobs.replay import Setting, replay
 from vpatch.upkeep.overview import overview
 from vpatch.values.base import Base, canonical
-from vpatch.values.errors import FormatError, VpatchError
+from vpatch.values.errors import VpatchError
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _of_series(
     path = folder.path_of(name)
     try:
         found = folder.series_file(name)
-    except FormatError as error:
+    except VpatchError as error:
         yield _problem(error)
         return
     if found.base is None or canonical(found.base[0]) != name:

@@ -20,7 +20,7 @@ Written by `vpatch check --fix` from the files in `patches/`: do not edit it by 
 """
 # CommonMark takes a backslash before any of these as the character itself; a line may
 # begin with more that means something.
-_MARKUP = re.compile(r"([\\`*_\[\]<>#|~&@]|^[-+=]|(?<=^\d)[.)])")
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~&@$]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 
 
 def overview(
@@ -66,8 +66,8 @@ def _carried(
             yield f"{escaped(request.why)}\n"
         if request and request.follow_ups:
             yield f"Follow-ups: {_links(request.follow_ups, project)}.\n"
-        yield f"`{patch.name}` changes:\n"
-        yield from (f"- `{path}`" for path in sorted(patch.paths))
+        yield f"{code(patch.name)} changes:\n"
+        yield from (f"- {code(path)}" for path in sorted(patch.paths))
     yield ""
 
 
@@ -105,4 +105,13 @@ def link(number: int | None, project: str) -> str:
 
 def escaped(text: str) -> str:
     """Return text that Markdown shows as it is, in one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(printable(text).split()))
+    return _MARKUP.sub(r"\\\g<0>", " ".join(printable(text).split()))
+
+
+def code(text: str) -> str:
+    """Return text as Markdown's code, between more backticks than it holds."""
+    shown = printable(text)
+    longest = max(map(len, re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest else ""
+    return f"{fence}{space}{shown}{space}{fence}"
