@@ -151,9 +151,12 @@ class Session:
 
     def replayed(self, asked: Asked, target: Checkout | None = None) -> Iterator[Ready]:
         """Replay a series; what is made is there until the caller goes on."""
+        from vpatch.jobs.bases.store import init_store  # noqa: PLC0415, lazy
         from vpatch.jobs.landmarks import find_landmarks  # noqa: PLC0415, lazy
         from vpatch.jobs.replay import Setting, replay  # noqa: PLC0415, lazy
 
+        # A clone brings its own base, so that this may be the first call of all.
+        init_store(self.bases.store)
         borrowed = [target.repo.objects] if target else []
         with self.bases.store.scratch(*borrowed) as repo:
             marks = find_landmarks(repo, asked.base, self.facts.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def refuse_foreign_branch(repo: Repo, branch: str, commit: str) -> None:
     Raises:
         RefusedError: Somebody else made its last commit.
     """
-    there = repo.resolve(branch)
+    there = tip(repo, branch)
     if not there or there == commit:
         return
     ran = repo.run("log", "-1", "--format=%cn <%ce>", there)
@@ -175,9 +176,27 @@ def changed_by_user(repo: Repo, touched: Iterable[str]) -> set[str]:
     known = repo.entries("HEAD", touched)
     for path in touched:
         place = repo.work_tree / path
-        if path not in known and (place.is_symlink() or place.exists()):
+        if path not in known and os.path.lexists(place) and not _gives_way(place, known, repo):
             found.add(path)
     return found
+
+
+def _gives_way(place: Path, known: Iterable[str], repo: Repo) -> bool:
+    """Whether a path is a folder in which nothing is but files that the change deletes."""
+    if place.is_symlink() or not place.is_dir():
+        return False
+    assert repo.work_tree is not None  # noqa: S101, for mypy: a checkout has one
+    inner = [path for path in place.rglob("*") if path.is_symlink() or not path.is_dir()]
+    return {str(path.relative_to(repo.work_tree)) for path in inner} <= set(known)
+
+
+def tip(repo: Repo, ref: str) -> str | None:
+    """Return the commit of a ref by its full name, or None where there is none.
+
+    ``rev-parse`` would read a name that ends in ``-5-g89a77b1`` as that commit.
+    """
+    ran = repo.run("show-ref", "--verify", "-s", ref, ok=(0, 1, 128))
+    return decode(ran.out).strip() or None
 
 
 def _short(branch: str) -> str:
