@@ -1,0 +1,106 @@
+"""Fixtures: a desk with a release of the small vLLM, a series for it, and a user's clone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import PYPROJECT, Project, git, lines, sdist, tree_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support import Desk
+
+SOURCE = {
+    "vllm/a.py": lines(1, 30),
+    "vllm/b.py": lines(1, 30),
+    "vllm/gone.py": lines(1, 5),
+    "vllm/old.py": lines(1, 40),
+    "vllm/tool.sh": "#!/bin/sh\n",
+    "docs/guide.md": "# Guide\n",
+}
+"""The release v0.16.0."""
+NAMES = ("101-edit-a.patch", "102-files.patch", "103-rename.patch", "104-again-a.patch")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A desk on which a series for v0.16.0 lies, and the release to be had."""
+
+    desk: Desk
+    author: Project
+    """Where the patches were made."""
+    patches: dict[str, bytes]
+    """The series, by file name."""
+
+    @property
+    def managed(self) -> Path:
+        """The managed checkout."""
+        return self.desk.folder / "build/vllm-v0.16.0"
+
+    def clone(self, folder: Path, *options: str) -> Path:
+        """Make a clone of the release, as a user has it: on branch main, tagged."""
+        start = {"pyproject.toml": PYPROJECT, "vllm/__init__.py": "", ".gitignore": "*.pyc\n"}
+        origin = folder.with_name(f"{folder.name}-origin")
+        Project(origin, start | SOURCE)
+        git(origin, "tag", "v0.16.0")
+        git(folder.parent, "clone", "-q", *options, f"file://{origin}", str(folder))
+        return folder
+
+
+@pytest.fixture
+def shop(desk: Desk, tmp_path: Path) -> Shop:
+    """Publish v0.16.0 and write a series of four patches for it."""
+    desk.index.add("0.16.0", sdist("0.16.0", SOURCE))
+    author = Project(tmp_path / "author", SOURCE)
+    made = [author.patch("Edit a", {"vllm/a.py": lines(1, 30, l7="seven")})]
+    change = {"vllm/gone.py": None, "vllm/new/deep.py": "deep = 1\n"}
+    made.append(author.patch("Add one file, delete another", change))
+    author.folder.joinpath("vllm/tool.sh").chmod(0o755)
+    change = {"vllm/old.py": None, "vllm/moved.py": lines(1, 40, l9="nine")}
+    made.append(author.patch("Rename old to moved, make tool a program", change))
+    change = {"vllm/a.py": lines(1, 30, l7="seven", l20="twenty")}
+    made.append(author.patch("Edit a again", change))
+    patches = dict(zip(NAMES, made, strict=True))
+    desk.write_series("v0.16.0", patches)
+    return Shop(desk, author, patches)
+
+
+@pytest.fixture
+def clone(shop: Shop, tmp_path: Path) -> Path:
+    """Make a user's clone of the release."""
+    return shop.clone(tmp_path / "clone")
+
+
+def state_of(checkout: Path) -> dict[str, object]:
+    """Return all that a user could miss: files with modes, HEAD, refs, index, the rest."""
+    files = tree_of(checkout)
+    folders = sorted(
+        str(path.relative_to(checkout))
+        for path in checkout.rglob("*")
+        if path.is_dir() and ".git" not in path.relative_to(checkout).parts
+    )
+    head = git(checkout, "rev-parse", "--symbolic-full-name", "HEAD")
+    return {
+        "files": files,
+        "modes": {path: (checkout / path).lstat().st_mode for path in files},
+        "folders": folders,
+        "head": (head, git(checkout, "rev-parse", "HEAD")),
+        "refs": git(checkout, "for-each-ref"),
+        "index": git(checkout, "ls-files", "-s"),
+        "status": git(checkout, "status", "--porcelain=v2", "--untracked-files=all"),
+        "stash": git(checkout, "stash", "list"),
+        "left": _left(checkout),
+    }
+
+
+def _left(checkout: Path) -> list[str]:
+    """Return what a run that ended well has no business to leave in git's folder."""
+    found = git(checkout, "rev-parse", "--path-format=absolute", "--git-dir")
+    git_dir = checkout / found
+    locks = [path.name for path in git_dir.rglob("*.lock")]
+    own = [path.name for path in git_dir.glob("vpatch/*") if path.name != "applied.json"]
+    return sorted(locks + [name for name in own if name != "lock"])
