@@ -64,6 +64,8 @@ def _carried(
         yield f"\n### {link(patch.pr, project)} {escaped(patch.subject)}\n"
         if request and request.why:
             yield f"{escaped(request.why)}\n"
+        if request and request.gain:
+            yield f"**Gain:** {escaped(request.gain)}\n"
         if request and request.follow_ups:
             yield f"Follow-ups: {_links(request.follow_ups, project)}.\n"
         yield f"{code(patch.name)} changes:\n"
@@ -74,14 +76,15 @@ def _carried(
 def _watched(requests: Iterable[PullRequest], project: str) -> Iterator[str]:
     yield "## Watched\n"
     yield "Not carried, only looked for: `vpatch status` says whether a base has them.\n"
-    yield "| PR | What it is | Upstream | Why |"
-    yield "|---|---|---|---|"
+    yield "| PR | What it is | Upstream | Why | Gain |"
+    yield "|---|---|---|---|---|"
     for request in requests:
         cells = [
             link(request.number, project),
             escaped(request.title),
             _state(request),
             escaped(request.why),
+            escaped(request.gain),
         ]
         yield f"| {' | '.join(cells)} |"
     yield ""

@@ -22,6 +22,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "as_of": (date, "a date, YYYY-MM-DD without quotes"),
     "merged_in": (str, "a release, as text"),
     "why": (str, "text"),
+    "gain": (str, "text"),
     "follow_ups": (list, "a list of numbers"),
     "exclude": (list, "a list of file patterns"),
     "head": (str, "a commit, as text"),
@@ -65,7 +66,9 @@ class PullRequest:
     merged_in: str = ""
     """The release that has it, where it was merged."""
     why: str = ""
-    """What the user gains."""
+    """What it is for, and what it does not do."""
+    gain: str = ""
+    """What it is worth: what was measured, what is claimed by whom, what is none."""
     follow_ups: tuple[int, ...] = ()
     exclude: tuple[str, ...] = ()
     """Globs of files that are not carried."""
