@@ -20,6 +20,10 @@ _MOVED = re.compile(rb"Hunk #(\d+) succeeded at (\d+) \(offset (-?\d+) lines?\)\
 _SEARCHING = b"error: while searching for:"
 _FAILED = b"error: patch failed: "
 _SECOND_PHASE = (b"Applying patch ", b"Applied patch ")
+# git's messages hold 4095 bytes and no control characters (usage.c, vreportf).
+_ROOM = 4095 - len(_SEARCHING) - 1
+_CONTROL = bytes(c for c in (*range(32), 127) if c not in b"\t\n")
+_SHOWN = bytes.maketrans(_CONTROL, b"?" * len(_CONTROL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,8 @@ class _Said:
     """What was said of one file."""
 
     file: FileDiff
-    failed: bool = False
-    """The file itself: it is missing, or is there already."""
+    failed: bool = True
+    """Whether git never came to it, or it is missing, or is there already."""
     moved: dict[int, tuple[int, int]] = field(default_factory=dict)
     rejected: set[int] = field(default_factory=set)
     asked: int = 0
@@ -74,6 +78,8 @@ def _read(err: bytes, said: list[_Said], *, reverse: bool) -> bool:
             return True
         if _CHECKING.fullmatch(line):
             current = next(files, None)
+            if current:
+                current.failed = False
         elif current is None or line.startswith(_FAILED):
             continue
         elif line == _SEARCHING:
@@ -91,12 +97,20 @@ def _read(err: bytes, said: list[_Said], *, reverse: bool) -> bool:
 def _quoted(text: bytes, current: _Said, *, reverse: bool) -> int | None:
     """Mark the hunk that git quotes as rejected, and return the quotation's length."""
     for number in range(current.asked, len(current.file.hunks)):
-        side = current.file.hunks[number].side(new=reverse)
-        if text.startswith(side) and text[len(side) :].startswith(b"\n" + _FAILED):
+        hunk = current.file.hunks[number]
+        side = _said_of(hunk.side(new=reverse))
+        line = hunk.new_start if reverse else hunk.old_start
+        after = re.compile(rb"\n%s.*:%d\n" % (_FAILED, line))
+        if text.startswith(side) and after.match(text, len(side)):
             current.rejected.add(number + 1)
             current.asked = number + 1
             return len(side) + 1
     return None
+
+
+def _said_of(lines: bytes) -> bytes:
+    """Return lines as git's message has them."""
+    return lines.partition(b"\0")[0][:_ROOM].translate(_SHOWN)
 
 
 def _placed(said: _Said, *, reverse: bool) -> list[Placed | None]:
