@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vpatch.values.errors import FormatError
-from vpatch.values.paths import encode
+from vpatch.values.paths import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -42,8 +42,8 @@ class Hunk:
     @property
     def change(self) -> bytes:
         """The removed and added lines alone: what makes two hunks the same change."""
-        lines = self.text.splitlines(keepends=True)[1:]
-        return b"".join(line for line in lines if line[:1] in b"+-")
+        lines = self.text.split(b"\n")[1:-1]
+        return b"".join(line + b"\n" for line in lines if line[:1] in (b"+", b"-"))
 
     def side(self, *, new: bool) -> bytes:
         """Return the lines that the hunk expects (or leaves, if `new`), without marks."""
@@ -100,6 +100,11 @@ class FileDiff:
         """Whether more than text changes: a new or deleted file, a rename, a mode."""
         return self.old != self.new or b"\nold mode " in self.head
 
+    @property
+    def moved(self) -> bool:
+        """Whether it says itself that two names are meant: a rename or a copy."""
+        return b"\nrename from " in self.head or b"\ncopy from " in self.head
+
     def text(self, hunks: Iterable[int] | None = None) -> bytes:
         """Return the diff of this file, of all its hunks or of those with these numbers."""
         kept = self.hunks if hunks is None else [self.hunks[number] for number in hunks]
@@ -109,12 +114,12 @@ class FileDiff:
         """Return the same diff for the paths without their first `strip` parts."""
         old, new = self.stripped(strip)
         modes = b"".join(line for line in _kept_lines(self.head))
-        return headed(old, new, modes, self.hunks)
+        return headed(old, new, modes, self.hunks, copied=b"\ncopy from " in self.head)
 
     def stripped(self, strip: int) -> tuple[str | None, str | None]:
         """Return both paths without their first `strip` parts."""
         old, new = _strip(self.old, strip), _strip(self.new, strip)
-        if old and new and b"\nrename from " not in self.head:
+        if old and new and not self.moved:
             # diff -u of a kept original names two files and means the second.
             old = new
         return old, new
@@ -200,31 +205,28 @@ def _strip(path: str | None, level: int) -> str | None:
     return "/".join(parts[level:])
 
 
-_EXTENDED = (
-    *(b"diff --git ", b"old mode ", b"new mode ", b"deleted file mode ", b"new file mode "),
-    *(b"similarity index ", b"dissimilarity index ", b"rename ", b"copy ", b"index "),
-)
-
-
-def head_lines(head: bytes) -> Iterator[bytes]:
-    """Yield git's extended header lines (git-diff(1)), and nothing else."""
-    return (line for line in head.splitlines(keepends=True) if line.startswith(_EXTENDED))
-
-
 def _kept_lines(head: bytes) -> Iterator[bytes]:
-    """Yield the header lines that hold no path."""
-    for line in head_lines(head):
-        if not line.startswith((b"diff --git ", b"rename ", b"copy ")):
+    """Yield the lines of a header in git's form that hold no path."""
+    for line in head.splitlines(keepends=True):
+        if not line.startswith((b"diff --git ", b"rename ", b"copy ", b"--- ", b"+++ ")):
             yield line
 
 
-def headed(old: str | None, new: str | None, modes: bytes, hunks: tuple[Hunk, ...]) -> FileDiff:
+def headed(
+    old: str | None,
+    new: str | None,
+    modes: bytes,
+    hunks: tuple[Hunk, ...],
+    *,
+    copied: bool = False,
+) -> FileDiff:
     """Write the header that git would have written."""
-    before, after = encode(old or new or ""), encode(new or old or "")
-    head = b"diff --git a/%s b/%s\n" % (before, after) + modes
+    before, after = old or new or "", new or old or ""
+    head = b"diff --git %s %s\n" % (quote(f"a/{before}"), quote(f"b/{after}")) + modes
     if old and new and old != new:
-        head += b"rename from %s\nrename to %s\n" % (before, after)
+        verb = b"copy" if copied else b"rename"
+        head += b"%s from %s\n%s to %s\n" % (verb, quote(before), verb, quote(after))
     if hunks:
-        head += b"--- a/%s\n" % before if old else b"--- /dev/null\n"
-        head += b"+++ b/%s\n" % after if new else b"+++ /dev/null\n"
+        head += b"--- %s\n" % (quote(f"a/{before}") if old else b"/dev/null")
+        head += b"+++ %s\n" % (quote(f"b/{after}") if new else b"/dev/null")
     return FileDiff(old, new, head, hunks)

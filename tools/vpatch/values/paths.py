@@ -8,6 +8,7 @@ from vpatch.values.errors import FormatError
 
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r"}
 _ESCAPES |= {b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
+_QUOTED = re.compile(rb'[\x00-\x1f\x7f"\\]')
 # Characters that HFS+ ignores, by which ".git" can be written in other ways
 # (git's own list, utf8.c, next_hfs_char).
 _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
@@ -35,6 +36,14 @@ def unquote(name: bytes) -> bytes:
     return re.sub(rb'\\([0-7]{3}|[abfnrtv"\\])', plain, name[1:-1])
 
 
+def quote(path: str) -> bytes:
+    """Return a path as git writes it in a diff, quoted where it must be."""
+    raw = encode(path)
+    if not _QUOTED.search(raw):
+        return raw
+    return b'"%s"' % _QUOTED.sub(lambda found: b"\\%03o" % ord(found[0]), raw)
+
+
 def safe(path: str, *, where: str) -> str:
     """Return `path` if it stays inside the tree that it is relative to.
 
@@ -43,8 +52,9 @@ def safe(path: str, *, where: str) -> str:
     """
     parts = _IGNORED.sub("", path).split("/")
     for part in parts:
-        # NTFS takes "git~1" and trailing dots or spaces for ".git" (git's path.c).
-        name = part.rstrip(". ").lower()
+        # NTFS takes "git~1" for ".git", and what follows dots, spaces or a colon for
+        # nothing (git's path.c, is_ntfs_dotgit).
+        name = part.partition(":")[0].rstrip(". ").lower()
         if part in ("", ".", "..") or name in (".git", "git~1"):
             raise FormatError(
                 f"the path {path!r} leaves the tree",
@@ -52,7 +62,8 @@ def safe(path: str, *, where: str) -> str:
                 hint="do not use this patch: no honest diff holds such a path",
             )
     if "\0" in path or "\n" in path or "\\" in path:
-        raise FormatError(f"the path {path!r} is no path", where=where)
+        hint = "do not use this patch: no file of a project has such a name"
+        raise FormatError(f"the path {path!r} is no path", where=where, hint=hint)
     return path
 
 
