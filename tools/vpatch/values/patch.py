@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
@@ -18,21 +19,28 @@ from typing import TYPE_CHECKING
 
 from vpatch.values.diff import Diff, FileDiff, locate
 from vpatch.values.errors import FormatError
-from vpatch.values.paths import decode
+from vpatch.values.paths import decode, encode
 from vpatch.values.scan import scan
 
 if TYPE_CHECKING:
     from email.message import Message
 
 _FIRST_DIFF = re.compile(
-    rb"^(?:diff --git |--- .*\n\+\+\+ .*\n@@ -|Index: .*\n=+\r?\n)", re.MULTILINE
+    rb"^(?:diff --git |--- .*\n\+\+\+ .*\n@@ -|Index: .*\n=+\r?\n"
+    rb"|Binary files .* differ\r?\n)",
+    re.MULTILINE,
 )
-_MAIL = re.compile(rb"^From [0-9a-f]{40} .*$", re.MULTILINE)
+_MAIL = re.compile(rb"^From (?:[0-9a-f]{24})?[0-9a-f]{40} .*$", re.MULTILINE)
+_ENCODED = re.compile(
+    rb"^Content-Transfer-Encoding: *(quoted-printable|base64)", re.MULTILINE | re.IGNORECASE
+)
+_PAGE = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype )?html\b", re.IGNORECASE)
+_IN_BODY = re.compile(r"\s*((?:(?:From|Date|Subject): .*\n(?:[ \t].*\n)*)+)(?:\n|$)")
 _FIELD = re.compile(rb"^(?:From|Date|Subject|Author|Description|Origin): ", re.MULTILINE)
 _TAG = re.compile(r"^\s*\[[^]]*PATCH[^]]*\]\s*")
 _TRAILER = re.compile(r"^([A-Za-z][A-Za-z-]*): (.+)$", re.MULTILINE)
-_PULL = re.compile(r"/pull/(\d+)/?$")
-_NUMBERED = re.compile(r"^(?:pr-?)?([1-9]\d{2,})(?=[-_.]|$)", re.IGNORECASE)
+_PULL = re.compile(r"/pull/([0-9]{1,9})/?$")
+_NUMBERED = re.compile(r"^(?:pr-?)?([1-9][0-9]{2,8})(?=[-_.]|$)", re.IGNORECASE)
 _GZIP = b"\x1f\x8b"
 # A patch of a gigabyte is no patch; a small archive can still claim to hold one.
 _LARGEST = 256 * 2**20
@@ -112,20 +120,52 @@ def read_patch(name: str, raw: bytes, *, strip: int | None = None) -> Patch:
     Raises:
         FormatError: It holds no diff, a broken one, or more than one mail.
     """
-    text = _unzipped(name, raw)
-    if b"\nFrom " in text and len(mails := _MAIL.findall(text)) > 1:
-        raise FormatError(
-            f"{len(mails)} mails in one file",
-            where=name,
-            hint="split it with git mailsplit: a patch is one mail",
-        )
+    # Some editors of Windows put a mark before the text, which hides its first line.
+    text = _unzipped(name, raw).removeprefix(b"\xef\xbb\xbf")
+    _refuse_other_files(name, text)
     start = _FIRST_DIFF.search(text)
     if start is None:
         hint = "a patch is a mail of git format-patch, or a diff"
         raise FormatError("no diff in it", where=name, hint=hint)
+    mails = _MAIL.findall(text) if b"\nFrom " in text else []
+    if len(mails) > 1 or (mails and _MAIL.search(text, start.start())):
+        raise FormatError(
+            f"{len(mails)} mails in one file" if len(mails) > 1 else "a diff and a mail in it",
+            where=name,
+            hint="split it with git mailsplit: a patch is one mail",
+        )
     diff = scan(text[start.start() :], where=name)
     head = text[: start.start()].replace(b"\r\n", b"\n")
-    return _patch(name, raw, head, diff, strip)
+    return _patch(name, raw, head, _stripped(diff, strip, name), strip)
+
+
+def _refuse_other_files(name: str, text: bytes) -> None:
+    if not text.strip():
+        raise FormatError("the file is empty", where=name, hint="get the patch again")
+    if _PAGE.match(text):
+        hint = "get the patch again: a pull request's address gives its diff with .diff behind"
+        raise FormatError("a web page, no patch", where=name, hint=hint)
+    header = text.replace(b"\r", b"").partition(b"\n\n")[0]
+    if found := _ENCODED.search(header):
+        raise FormatError(
+            f"the mail is encoded ({decode(found[1]).lower()})",
+            where=name,
+            hint="apply it with git am, then write it with git format-patch",
+        )
+
+
+def _stripped(diff: Diff, strip: int | None, name: str) -> Diff:
+    """Strip more than git's own prefix, where the series says so."""
+    if not (diff.located and strip and strip > 1):
+        return diff
+    files = tuple(file.renamed(strip - 1) for file in diff.files)
+    for before, after in zip(diff.files, files, strict=True):
+        if "" in (after.old, after.new):
+            hint = "take the option out of the series file: vpatch finds the strip level"
+            raise FormatError(
+                f"-p{strip} leaves nothing of {before.path}", where=name, hint=hint
+            )
+    return Diff(files, located=True)
 
 
 def _patch(name: str, raw: bytes, head: bytes, diff: Diff, strip: int | None) -> Patch:
@@ -165,28 +205,40 @@ def _headed(head: bytes) -> tuple[str, str, tuple[str, str], datetime | None]:
         return "", "", ("", ""), None
     mail = _MAIL.sub(b"", head, count=1).lstrip(b"\n")
     message = message_from_bytes(mail)
-    subject = _TAG.sub("", _field(message, "Subject") or _field(message, "Description"))
     body = message.get_payload(decode=True)
     text = decode(body) if isinstance(body, bytes) else ""
-    if found := re.match(r"\s*From: (.+)\n(?:\n|$)", text):
-        # git-am(1): a From line at the body's start is the author's.
-        author, text = found[1], text[found.end() :]
-    else:
-        author = _field(message, "From") or _field(message, "Author")
+    # DEP-3: the first line is the subject, those below it are indented; a dot is a blank one.
+    short, _, long = _raw(message, "Description").partition("\n")
+    long = re.sub(r"^[ \t]\.?", "", long, flags=re.MULTILINE)
+    subject = _field(message, "Subject") or short.strip()
+    author = _field(message, "From") or _field(message, "Author")
+    date = _field(message, "Date")
+    if found := _IN_BODY.match(text):
+        # git-am(1): such lines at the body's start override the mail's own.
+        inner, text = message_from_bytes(encode(found[1])), text[found.end() :]
+        subject = _field(inner, "Subject") or subject
+        author = _field(inner, "From") or author
+        date = _field(inner, "Date") or date
     # git-format-patch(1): what follows this line is not part of the message.
     text = re.split(r"^---[ \t]*$", text, maxsplit=1, flags=re.MULTILINE)[0]
-    return subject, text.strip("\n"), _person(author), _date(_field(message, "Date"))
+    text = "\n\n".join(part.strip("\n") for part in (long, text) if part.strip("\n"))
+    return _TAG.sub("", subject), text, _person(author), _date(date)
+
+
+def _raw(message: Message, key: str) -> str:
+    """Return a header's value as it stands, folded."""
+    values = (value for name, value in message.raw_items() if name.lower() == key.lower())
+    return decode(str(next(values, "")).encode("utf-8", "surrogateescape"))
 
 
 def _field(message: Message, key: str) -> str:
-    value = message.get(key)
-    if value is None:
-        return ""
-    folded = re.sub(r"\r?\n[ \t]+", " ", str(value))
+    folded = re.sub(r"\r?\n[ \t]+", " ", _raw(message, key)).strip()
+    if "=?" not in folded:
+        return folded
     try:
-        return str(make_header(decode_header(folded))).strip()
-    except (LookupError, UnicodeError):
-        return folded.strip()
+        return " ".join(str(make_header(decode_header(folded))).splitlines()).strip()
+    except (LookupError, UnicodeError, MessageError):
+        return folded
 
 
 def _person(text: str) -> tuple[str, str]:
@@ -198,7 +250,7 @@ def _person(text: str) -> tuple[str, str]:
 def _date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
