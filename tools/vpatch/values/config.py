@@ -40,7 +40,7 @@ def read_config(text: str, *, where: str) -> Config:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         hint = "correct the TOML there"
         raise FormatError(f"no valid TOML: {error}", where=where, hint=hint) from error
     upstream = document.pop("upstream", {})

@@ -5,11 +5,13 @@ What a replay can compute is never stored there.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from vpatch.values.base import version_of
 from vpatch.values.errors import FormatError
 from vpatch.values.paths import safe
 
@@ -89,7 +91,7 @@ def read_facts(text: str, *, where: str) -> dict[int, PullRequest]:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         hint = "correct the TOML there"
         raise FormatError(f"no valid TOML: {error}", where=where, hint=hint) from error
     if unknown := sorted(document.keys() - {"pr"}):
@@ -119,7 +121,8 @@ def _request(table: dict[str, Any], where: str) -> PullRequest:
                 hint=f"the keys are {', '.join(_KINDS)}",
             )
         kind, words = _KINDS[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
+        # A truth value is a number to Python, and a time is a date.
+        if type(value) is not kind:
             raise FormatError(f"{key!r} is not {words}", where=where)
     for key in _NEEDED:
         if key not in table:
@@ -127,6 +130,12 @@ def _request(table: dict[str, Any], where: str) -> PullRequest:
     if table["state"] not in STATES:
         hint = f"it is one of {', '.join(STATES)}"
         raise FormatError(f"state {table['state']!r} is unknown", where=where, hint=hint)
+    if (head := table.get("head")) and not re.fullmatch(r"[0-9a-f]{40}", head):
+        hint = "write it in full, 40 hex digits: git rev-parse gives them"
+        raise FormatError(f"head {head!r} is no full commit", where=where, hint=hint)
+    if (release := table.get("merged_in")) and not version_of(release):
+        hint = "write the first release that has it, as v0.17.0"
+        raise FormatError(f"merged_in {release!r} is no release", where=where, hint=hint)
     values = dict(table)
     values["follow_ups"] = _all(table, "follow_ups", int, where)
     values["exclude"] = _all(table, "exclude", str, where)
@@ -137,7 +146,7 @@ def _request(table: dict[str, Any], where: str) -> PullRequest:
 
 def _all(table: dict[str, Any], key: str, kind: type, where: str) -> tuple[Any, ...]:
     values = table.get(key, [])
-    if not all(isinstance(value, kind) for value in values):
+    if not all(type(value) is kind for value in values):
         raise FormatError(f"{key!r} is not {_KINDS[key][1]}", where=where)
     return tuple(values)
 

@@ -72,11 +72,12 @@ def read_series(text: str, *, where: str) -> SeriesFile:
     """
     base: tuple[str, str] | None = None
     entries: list[Entry] = []
-    lines = text.splitlines()
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    lines = text.removesuffix("\n").split("\n") if text else []
     for number, line in enumerate(lines, 1):
         if found := _BASE.match(line):
             base = base or (found[1], found[2])
-        stripped = line.strip().removeprefix("\ufeff")
+        stripped = line.strip()
         if stripped and not stripped.startswith("#"):
             entries.append(_entry(stripped, f"{where}, line {number}"))
     return SeriesFile(base, tuple(entries), tuple(lines))
@@ -92,12 +93,14 @@ def _entry(line: str, where: str) -> Entry:
         if number := re.fullmatch(r"-p(\d|ab)", option):
             strip = 1 if number[1] == "ab" else int(number[1])
         else:
-            raise FormatError(
-                f"the option {option} is not for vpatch",
-                where=where,
-                hint="a reversed patch (-R) is written out: git diff -R makes it",
-            )
+            hint = "of quilt's options, -pN alone is known; take it out"
+            if option == "-R":
+                hint = "write the reversed patch out: git diff -R makes it"
+            raise FormatError(f"the option {option} is not for vpatch", where=where, hint=hint)
     name = found["name"]
+    if not name.isprintable():
+        hint = "give the patch a name of letters, digits, dots and hyphens"
+        raise FormatError(f"{name!r} is no name of a file", where=where, hint=hint)
     if name.startswith(("/", ".")) or ".." in name.split("/"):
         hint = "name a file that lies beside the series file"
         raise FormatError(f"{name!r} leaves the folder", where=where, hint=hint)
