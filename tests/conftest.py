@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,3 +46,14 @@ def desk(tmp_path: Path, index: IndexServer) -> Desk:
     for name in ("project", "home"):
         (tmp_path / name).mkdir()
     return Desk(tmp_path / "project", tmp_path / "cache", tmp_path / "home", index)
+
+
+@pytest.fixture(scope="session")
+def real_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fetch the real v0.16.0 and v0.17.0 once, from the index that pip is set up with."""
+    cache = tmp_path_factory.mktemp("real")
+    for name in ("v0.16.0", "v0.17.0"):
+        env = os.environ | {"VPATCH_CACHE_DIR": str(cache)}
+        command = [sys.executable, "-m", "vpatch", "bases", "--fetch", name]
+        subprocess.run(command, env=env, check=True, capture_output=True)
+    return cache

@@ -1,0 +1,151 @@
+"""The project's own series on the real vLLM, as the README tells it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support import git, tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+SERIES = ROOT / "patches/v0.16.0"
+CARRIED = {33303, 34863, 35442, 36013}
+pytestmark = pytest.mark.index
+
+
+class User:
+    """Somebody with a copy of the project's patches and a warm store."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder
+        self.cache = cache
+        folder.mkdir()
+        shutil.copytree(ROOT / "patches", folder / "patches")
+        shutil.copy(ROOT / "PATCHES.md", folder)
+
+    def run(self, *args: str, status: int = 0) -> str:
+        """Run vpatch and return what it prints."""
+        env = os.environ | {"VPATCH_CACHE_DIR": str(self.cache)}
+        command = [sys.executable, "-m", "vpatch", "-C", str(self.folder), *args]
+        ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert ran.returncode == status, f"{ran.stdout}{ran.stderr}"
+        return ran.stdout
+
+    def json(self, *args: str, status: int = 0) -> Any:
+        """Run a verb with --json and return its answer."""
+        return json.loads(self.run(*args, "--json", status=status))
+
+    @property
+    def checkout(self) -> Path:
+        """The managed checkout."""
+        return self.folder / "build/vllm-v0.16.0"
+
+
+@pytest.fixture
+def user(tmp_path: Path, real_store: Path) -> User:
+    """Lay out a user's place."""
+    return User(tmp_path / "user", real_store)
+
+
+@pytest.fixture
+def plain(tmp_path: Path, user: User) -> Iterator[Path]:
+    """Make a checkout of v0.16.0 without any patch."""
+    user.run("apply")
+    user.run("unapply")
+    return user.checkout
+
+
+def test_the_first_thing_a_user_does(user: User) -> None:
+    """Apply, look, apply again, verify, change a line, verify again."""
+
+    applied = user.json("apply", "--base", "v0.16.0")
+    assert {patch["pr"] for patch in applied["patches"]} >= CARRIED
+    assert {patch["verdict"] for patch in applied["patches"]} == {"clean"}
+    assert git(user.checkout, "rev-parse", "HEAD") == applied["commit"]
+
+    status = user.json("status")
+    assert {patch["applied"] for patch in status["patches"]} == {"yes"}
+    watched = {one["pr"]: one for one in status["watched"]}
+    assert [watched[pr]["present"] for pr in (34718, 34899, 30885)] == [False, False, True]
+    assert "vllm/_custom_ops.py" in watched[30885]["evidence"]
+
+    assert "nothing to do" in user.run("apply", "--base", "v0.16.0")
+    assert user.json("verify") == user.json("verify") | {"ok": True, "drift": []}
+    path = "vllm/model_executor/models/minimax_m2.py"
+    with (user.checkout / path).open("a") as file:
+        file.write("# mine\n")
+    assert user.json("verify", status=1)["drift"] == [{"path": path, "kind": "modified"}]
+    assert "no problem" in user.run("check")
+
+
+def test_the_next_release(user: User) -> None:
+    """On v0.17.0, #35442 has landed, with the evidence, and #36013 has not."""
+
+    found = user.json("apply", "--base", "v0.17.0")
+    patches = {patch["pr"]: patch for patch in found["patches"]}
+
+    assert patches[35442]["verdict"] == "landed"
+    assert "gpu_model_runner.py:1229" in patches[35442]["cause"]
+    assert patches[36013]["verdict"] == "offset"
+    assert patches[34863]["verdict"] == "offset"
+    assert patches[33303]["verdict"] == "clean"
+
+
+def test_the_same_commit_in_two_folders(user: User, tmp_path: Path, real_store: Path) -> None:
+    """Two users get the same commit."""
+
+    other = User(tmp_path / "other", real_store)
+
+    assert user.json("apply")["commit"] == other.json("apply")["commit"]
+
+
+def test_git_am_takes_the_series(user: User, plain: Path) -> None:
+    """Without vpatch, git am gives the same tree."""
+
+    wanted = user.json("apply", "--dry-run")["tree"]
+    names = (SERIES / "series").read_text().splitlines()
+    patches = [str(SERIES / name) for name in names if not name.startswith("#")]
+    git(plain, "am", "-q", *patches)
+
+    assert git(plain, "rev-parse", "HEAD^{tree}") == wanted
+
+
+@pytest.mark.skipif(not shutil.which("quilt"), reason="quilt is not installed")
+def test_quilt_takes_the_series(user: User, plain: Path, tmp_path: Path) -> None:
+    """Without vpatch, quilt push gives the same files."""
+
+    copy = tmp_path / "copy"
+    shutil.copytree(plain, copy, ignore=shutil.ignore_patterns(".git"))
+    env = os.environ | {"QUILT_PATCHES": str(SERIES), "QUILTRC": os.devnull}
+    subprocess.run(["quilt", "push", "-aq"], cwd=copy, env=env, check=True, capture_output=True)
+    shutil.rmtree(copy / ".pc")
+    user.run("apply")
+
+    assert tree_of(copy) == tree_of(user.checkout)
+
+
+@pytest.mark.skipif(not shutil.which("stg"), reason="StGit is not installed")
+def test_stgit_takes_the_series(user: User, plain: Path) -> None:
+    """Without vpatch, stg import gives the same tree."""
+
+    wanted = user.json("apply", "--dry-run")["tree"]
+    git(plain, "checkout", "-q", "-b", "stack")
+    identity = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org"}
+    identity |= {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org"}
+    for command in (["stg", "init"], ["stg", "import", "-s", str(SERIES / "series")]):
+        ran = subprocess.run(
+            command, cwd=plain, env=os.environ | identity, capture_output=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+
+    assert git(plain, "rev-parse", "HEAD^{tree}") == wanted
