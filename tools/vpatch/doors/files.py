@@ -284,6 +284,8 @@ class Transaction:
                 folder.rmdir()
             return
         place.parent.mkdir(parents=True, exist_ok=True)
+        if place.is_dir() and not place.is_symlink():
+            place.rmdir()  # only where it is empty
         new = self.staged / path
         ready = self.journal / _NEXT
         ready.unlink(missing_ok=True)

@@ -157,8 +157,7 @@ def refuse_changed(repo: Repo, paths: Iterable[str]) -> None:
     Raises:
         RefusedError: It names the files.
     """
-    touched = set(paths)
-    mine = sorted(touched & changed_by_user(repo, touched))
+    mine = sorted(changed_by_user(repo, set(paths)))
     if mine:
         more = f" and {len(mine) - _SHOWN} more" if len(mine) > _SHOWN else ""
         raise RefusedError(
@@ -168,12 +167,16 @@ def refuse_changed(repo: Repo, paths: Iterable[str]) -> None:
         )
 
 
-def changed_by_user(repo: Repo, touched: Iterable[str]) -> set[str]:
-    """Return tracked paths that differ from HEAD, and touched ones that git does not know."""
+def changed_by_user(repo: Repo, touched: set[str]) -> set[str]:
+    """Return those paths that differ from HEAD in the index or, by content, in the files."""
     assert repo.work_tree is not None  # noqa: S101, for mypy: a checkout has one
-    command = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", "HEAD"]
-    found = set(decode(repo.run(*command).out).split("\0")[:-1])
+    command = ["diff", "--cached", "--name-only", "--no-renames", "--no-ext-diff", "-z", "HEAD"]
+    found = touched & set(decode(repo.run(*command).out).split("\0")[:-1])
     known = repo.entries("HEAD", touched)
+    with repo.stage() as stage:
+        # Not the user's own index: it may call a file unchanged that is not.
+        stage.reset({path: entry for path, entry in known.items() if not entry.is_folder})
+        found |= set(stage.differences())
     for path in touched:
         place = repo.work_tree / path
         if path not in known and os.path.lexists(place) and not _gives_way(place, known, repo):
@@ -186,8 +189,12 @@ def _gives_way(place: Path, known: Iterable[str], repo: Repo) -> bool:
     if place.is_symlink() or not place.is_dir():
         return False
     assert repo.work_tree is not None  # noqa: S101, for mypy: a checkout has one
-    inner = [path for path in place.rglob("*") if path.is_symlink() or not path.is_dir()]
-    return {str(path.relative_to(repo.work_tree)) for path in inner} <= set(known)
+    ends = (p for p in place.rglob("*") if p.is_symlink() or not p.is_dir() or _is_empty(p))
+    return {str(path.relative_to(repo.work_tree)) for path in ends} <= set(known)
+
+
+def _is_empty(folder: Path) -> bool:
+    return not any(folder.iterdir())
 
 
 def tip(repo: Repo, ref: str) -> str | None:
