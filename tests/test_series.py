@@ -8,14 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from support import git, tree_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 SERIES = ROOT / "patches/v0.16.0"
@@ -58,7 +55,7 @@ def user(tmp_path: Path, real_store: Path) -> User:
 
 
 @pytest.fixture
-def plain(tmp_path: Path, user: User) -> Iterator[Path]:
+def plain(user: User) -> Path:
     """Make a checkout of v0.16.0 without any patch."""
     user.run("apply")
     user.run("unapply")
