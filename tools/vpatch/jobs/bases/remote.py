@@ -56,6 +56,8 @@ class Remote:
         # A promisor remote is where git gets files that were left out (partial-clone.txt).
         self._store.run("config", f"remote.{self._name}.url", self._url)
         options = ["-q", "--no-tags", "--depth=1", "--filter=blob:none"]
+        # A history without folders may be here; what git thinks it has must not count.
+        options.append("--refetch")
         with self._progress.track(f"fetch {name}", None):
             try:
                 self._reach("fetch", *options, self._name, wanted)
@@ -103,11 +105,13 @@ class Remote:
         missing = [line[1:] for line in listed if line.startswith("?")]
         if not missing:
             return
-        options = ["-q", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"]
-        options += ["--filter=blob:none", "--stdin"]
+        # To tell the server of the commit would be to say that its files are here.
+        command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", "--no-tags"]
+        command += ["--no-write-fetch-head", "--recurse-submodules=no"]
+        command += ["--filter=blob:none", "--stdin"]
         asked = "".join(f"{oid}\n" for oid in missing).encode()
         with self._progress.track(f"fetch {len(missing)} files", None):
-            self._reach("fetch", *options, self._name, stdin=asked)
+            self._reach(*command, self._name, stdin=asked)
 
     def _reach(self, *command: str, stdin: bytes = b"") -> bytes:
         try:
