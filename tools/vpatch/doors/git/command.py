@@ -43,6 +43,8 @@ _KEPT_VARIABLES = (
     *("GIT_TRACE", "GIT_CURL_", "GIT_PYTHON_", "GIT_EXEC_PATH"),
     *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"),
 )
+# git's words where an object is missing that a partial clone left at its server.
+_NOT_FETCHED = b"from promisor remote"
 
 
 class GitError(VpatchError):
@@ -118,7 +120,9 @@ class Command:
         """
         process = self.start(*args, cwd=cwd, env=env, discover=discover)
         out, err = process.communicate(stdin)
-        if process.returncode not in ok:
+        # A file that its server did not give says nothing of the question.
+        unread = process.returncode != 0 and _NOT_FETCHED in err
+        if unread or process.returncode not in ok:
             raise self._error(args[0], err)
         return Ran(process.returncode, out, err)
 
@@ -166,6 +170,8 @@ class Command:
             hint = "make room on that disk, then run again: nothing is half done"
         elif "Permission denied" in words or "Read-only file system" in words:
             hint = "make that folder writable, or set VPATCH_CACHE_DIR to one that is"
+        elif _NOT_FETCHED.decode() in words:
+            hint = "check the network: files of that base are still at its git remote"
         elif "dubious ownership" in words:
             hint = f"git config --global --add safe.directory {self.work_tree}"
         return GitError(f"git {verb} failed", where=str(self.git_dir), hint=hint, detail=words)
