@@ -218,13 +218,14 @@ class Transaction:
             VpatchError: The system refused; the next call goes on.
         """
         plan = json.loads((self.journal / _PLAN).read_bytes())
-        left: list[tuple[bool, str]] = []
+        gone = [path for path, (kept, _) in plan["files"].items() if not kept]
+        left: list[str] = []
         edited: list[str] = []
         for path, (kept, before) in plan["files"].items():
             now = _digest(self.root / path)
             if now == _digest(self.staged / path) or (not kept and now == _FOLDER):
                 continue
-            left.append((kept, path))
+            left.append(path)
             if now not in (None, before):
                 edited.append(path)
         if edited:
@@ -235,8 +236,11 @@ class Transaction:
             )
         try:
             # What goes comes first: a folder may come where a file was.
-            for kept, path in sorted(left):
-                self._place(path, kept=kept)
+            for path in gone:
+                self._take_away(path, there=path in left)
+            for path in left:
+                if path not in gone:
+                    self._place(path)
         except OSError as error:
             raise VpatchError(
                 f"the change cannot go on ({error.strerror})",
@@ -274,15 +278,19 @@ class Transaction:
             folder = below
         return folder
 
-    def _place(self, path: str, *, kept: bool) -> None:
+    def _take_away(self, path: str, *, there: bool) -> None:
+        """Delete a file, and the folders that are empty without it."""
         place = self.root / path
-        if not kept:
+        if there:
             place.unlink(missing_ok=True)
-            for folder in place.parents:
-                if folder == self.root or any(folder.iterdir()):
-                    break
+        for folder in place.parents:
+            if folder == self.root or (folder.is_dir() and any(folder.iterdir())):
+                break
+            if folder.is_dir():
                 folder.rmdir()
-            return
+
+    def _place(self, path: str) -> None:
+        place = self.root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir() and not place.is_symlink():
             place.rmdir()  # only where it is empty

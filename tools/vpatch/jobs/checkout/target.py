@@ -179,13 +179,17 @@ class Checkout:
         Raises:
             RefusedError: One of the files was changed since, or another commit checked out.
         """
+        for left in self._own.glob(".applied.json.*"):
+            left.unlink()
         note = self._transaction.pending()
-        if note is not None:
-            refuse_in_progress(self.repo)
-            refuse_moved(self.repo, self.head(), note)
-            self._finish(note)
-            what = "applied" if note["applied"] else "took back"
-            say(f"an earlier run was interrupted: {what} the rest of its change")
+        if note is None:
+            self._transaction.drop()
+            return
+        refuse_in_progress(self.repo)
+        refuse_moved(self.repo, self.head(), note)
+        self._finish(note)
+        what = "applied" if note["applied"] else "took back"
+        say(f"an earlier run was interrupted: {what} the rest of its change")
 
     def interrupted(self) -> bool:
         """Whether a run was killed while it put files into place."""
