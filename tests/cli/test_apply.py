@@ -9,12 +9,14 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from shop import NAMES, SOURCE, Shop, state_of
 
-from conftest import NAMES, SOURCE, Shop, state_of
 from support import Project, git, lines
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytest_plugins = ["shop"]
 
 
 def subjects(checkout: Path, *limits: str) -> list[str]:
@@ -304,7 +306,7 @@ def test_a_linked_work_tree(shop: Shop, clone: Path, tmp_path: Path) -> None:
 
 
 def test_a_clone_with_other_line_endings(shop: Shop, tmp_path: Path) -> None:
-    """autocrlf and eol attributes: files get the clone's endings, commits the upstream's."""
+    """With autocrlf and eol: files get the clone's endings, commits the upstream's."""
     clone = shop.clone(tmp_path / "crlf", "-c", "core.autocrlf=true")
     (clone / ".gitattributes").write_text("*.sh eol=lf\nvllm/moved.py eol=lf\n")
     git(clone, "add", ".gitattributes")
@@ -409,9 +411,7 @@ def test_the_users_git_configuration_has_no_effect(
     assert state_of(clone) == before
 
 
-def test_inherited_variables_lead_nowhere_else(
-    shop: Shop, clone: Path, tmp_path: Path
-) -> None:
+def test_inherited_variables_lead_nowhere_else(shop: Shop, clone: Path, tmp_path: Path) -> None:
     """Called from a git hook, which sets GIT_DIR and more, vpatch works where it is told."""
     other = Project(tmp_path / "other", {"x": "x\n"})
     before = git(other.folder, "rev-parse", "HEAD"), git(other.folder, "status", "--porcelain")

@@ -6,8 +6,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from shop import SOURCE, Shop, state_of
 
-from conftest import SOURCE, Shop, state_of
 from support import git, lines
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support import Ran
+
+pytest_plugins = ["shop"]
 
 
 def refused(shop: Shop, clone: Path, *args: str, status: int = 1) -> Ran:

@@ -1,0 +1,375 @@
+"""A checkout is in its old state or in its new one, at whatever step a run ends."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support import PYPROJECT, Project, git, lines, series_of, tree_of
+from vpatch.doors.files import Transaction
+from vpatch.doors.git import Repo, init
+from vpatch.doors.git.command import Command
+from vpatch.jobs.checkout import Checkout
+from vpatch.jobs.replay import Setting, replay
+from vpatch.values.base import Base
+from vpatch.values.errors import RefusedError, VpatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from vpatch.values.verdict import Replay
+
+START = {
+    "pyproject.toml": PYPROJECT,
+    "vllm/__init__.py": "",
+    "vllm/a.py": lines(1, 30),
+    "vllm/gone/deep.py": lines(1, 5),
+    "vllm/tool.sh": "#!/bin/sh\n",
+    "docs/guide.md": "# Guide\n",
+}
+
+
+class Bench:
+    """A clone to copy, a replay for it, and the two states that it may be in."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clone = Project(folder / "clone", START).folder
+        git(self.clone, "tag", "v0.16.0")
+        (self.clone / "docs/guide.md").write_text("mine\n")
+        author = Project(folder / "author", START)
+        first = author.patch("Edit", {"vllm/a.py": lines(1, 30, l7="seven")})
+        author.folder.joinpath("vllm/tool.sh").chmod(0o755)
+        change = {"vllm/gone/deep.py": None, "vllm/new/deep.py": "deep = 1\n"}
+        second = author.patch("Add and delete", change)
+        base = Base("v0.16.0", git(self.clone, "rev-parse", "HEAD"), "here")
+        series = series_of(base, {"1-a.patch": first, "2-b.patch": second})
+        init(folder / "store.git", bare=True)
+        self._scratch = Repo(folder / "store.git").scratch(self.clone / ".git/objects")
+        self.made = self._scratch.__enter__()
+        self.replay: Replay = replay(Setting(self.made, series, base))
+        self.old = seen(self.clone)
+        self.patched = self.copy("patched")
+        self.apply(Checkout(self.patched, "vllm"))
+        self.new = seen(self.patched)
+        assert self.old != self.new
+
+    def apply(self, checkout: Checkout) -> bool:
+        """Put the series into a copy."""
+        return checkout.apply(self.replay, "v0.16.0", "", self.made)
+
+    def copy(self, name: str, source: Path | None = None) -> Path:
+        """Copy a checkout, with the times of its files."""
+        place = self.folder / name
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(source or self.clone, place, symlinks=True)
+        return place
+
+    def close(self) -> None:
+        """Drop the replay."""
+        self._scratch.__exit__(None, None, None)
+
+
+def seen(root: Path) -> dict[str, Any]:
+    """Return all that a user could miss."""
+    found = tree_of(root)
+    return {
+        "files": {path: (raw, (root / path).stat().st_mode) for path, raw in found.items()},
+        "folders": sorted(
+            str(path.relative_to(root))
+            for path in root.rglob("*")
+            if path.is_dir() and ".git" not in path.relative_to(root).parts
+        ),
+        "head": (root / ".git/HEAD").read_text(),
+        "refs": git(root, "for-each-ref"),
+        "index": git(root, "ls-files", "-s"),
+        "status": git(root, "status", "--porcelain"),
+    }
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Prepare what every case starts from."""
+    made = Bench(tmp_path_factory.mktemp("bench"))
+    yield made
+    made.close()
+
+
+class KilledError(BaseException):
+    """Stands for the end of the process: nothing after it is written any more."""
+
+
+EVERY_WAY = (
+    (Path, "replace"),
+    (Path, "unlink"),
+    (Path, "mkdir"),
+    (Path, "rmdir"),
+    (os, "link"),
+    (shutil, "copyfile"),
+    (shutil, "copy2"),
+    (Transaction, "drop"),
+    (Command, "run"),
+)
+"""All by which vpatch changes a checkout."""
+
+
+class Steps:
+    """Counts what a run does to the disk, and ends it before a step.
+
+    Args:
+        end: The number of the step; 0 lets all pass.
+        error: Makes what is raised there.
+        for_good: Whether every later step fails as well, as after ``kill -9``.
+    """
+
+    def __init__(self, end: int, error: Callable[[], BaseException], *, for_good: bool) -> None:
+        self.count = 0
+        self._end = end
+        self._error = error
+        self._for_good = for_good
+
+    def take(self) -> None:
+        """Count one step."""
+        self.count += 1
+        if self.count == self._end or (self._for_good and self.count > self._end > 0):
+            raise self._error()
+
+    def over(self, place: pytest.MonkeyPatch, ways: Iterable[tuple[Any, str]]) -> None:
+        """Wrap functions so that each call is a step."""
+        for owner, name in ways:
+            place.setattr(owner, name, self.wrapped(getattr(owner, name)))
+
+    def wrapped(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that counts as a step."""
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            self.take()
+            return real(*args, **kwargs)
+
+        return step
+
+
+def ended(
+    run: Callable[[], object], steps: Steps, ways: Iterable[tuple[Any, str]] = EVERY_WAY
+) -> bool:
+    """Run under `steps`; whether it was ended by them."""
+    with pytest.MonkeyPatch.context() as place:
+        steps.over(place, ways)
+        try:
+            run()
+        except (KilledError, KeyboardInterrupt, SystemExit):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["apply", "unapply"])
+def test_a_kill_at_any_step_leaves_the_old_state_or_a_change_to_end(
+    bench: Bench, *, back: bool
+) -> None:
+    """Whichever step a run dies at, the next one ends the change, says so, or has none."""
+    source, old, new = bench.clone, bench.old, bench.new
+    if back:
+        source, old, new = bench.patched, bench.new, bench.old
+    outcomes = set()
+    for end in itertools.count(1):
+        place = bench.copy("killed", source)
+        checkout = Checkout(place, "vllm")
+        run = checkout.unapply if back else partial(bench.apply, checkout)
+        if not ended(run, Steps(end, KilledError, for_good=True)):
+            break
+        after = Checkout(place, "vllm")
+        pending = after.interrupted()
+        if not pending:
+            assert seen(place) in (old, new), f"step {end}"
+        before = seen(place)
+        # A base is told rightly in between as well, and no patched commit is taken for one.
+        assert after.base().commit == bench.replay.base.commit
+        said: list[str] = []
+        after.recover(said.append)
+        assert bool(said) == pending
+        assert seen(place) == (new if pending else before), f"step {end}"
+        outcomes.add(pending)
+        assert not after.interrupted()
+        # And the verb, called again, gives what it should have given.
+        if back:
+            after.unapply()
+        else:
+            bench.apply(after)
+        assert seen(place) == new, f"step {end}"
+        kept = [path.name for path in (place / ".git/vpatch").glob("*")]
+        assert kept == ([] if back else ["applied.json"])
+    assert outcomes == {False, True}
+
+
+@pytest.mark.parametrize(
+    ("error", "back"),
+    [(KeyboardInterrupt, False), (SystemExit, True)],
+    ids=["apply", "unapply"],
+)
+def test_an_interruption_gives_the_whole_or_nothing_at_once(
+    bench: Bench, error: type[BaseException], *, back: bool
+) -> None:
+    """Ctrl-C and SIGTERM: the run itself undoes what is not final, and ends what is."""
+    source, old, new = bench.clone, bench.old, bench.new
+    if back:
+        source, old, new = bench.patched, bench.new, bench.old
+    outcomes = []
+    for end in itertools.count(1):
+        place = bench.copy("interrupted", source)
+        checkout = Checkout(place, "vllm")
+        run = checkout.unapply if back else partial(bench.apply, checkout)
+        if not ended(run, Steps(end, error, for_good=False)):
+            break
+        found = seen(place)
+        assert found in (old, new), f"step {end}"
+        assert not (place / ".git/vpatch/journal/plan.json").exists(), f"step {end}"
+        outcomes.append(found == new)
+    assert sorted(outcomes) == outcomes, "once new, always new"
+    assert set(outcomes) == {False, True}
+
+
+WRITING = (
+    (Path, "replace"),
+    (Path, "mkdir"),
+    (shutil, "copyfile"),
+    (tempfile, "mkstemp"),
+)
+"""Where the system may refuse to take more."""
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
+def test_a_full_or_read_only_disk_at_any_step(bench: Bench, code: int) -> None:
+    """The system refuses a step: a message, and the old state or a change to be ended."""
+
+    def refuse() -> OSError:
+        return OSError(code, os.strerror(code), "a place")
+
+    for end in itertools.count(1):
+        place = bench.copy("full")
+        checkout = Checkout(place, "vllm")
+        with pytest.MonkeyPatch.context() as patched:
+            Steps(end, refuse, for_good=False).over(patched, WRITING)
+            said = refusal(partial(bench.apply, checkout))
+        if said is None:
+            break
+        assert os.strerror(code) in str(said)
+        assert said.hint
+        after = Checkout(place, "vllm")
+        if not after.interrupted():
+            assert seen(place) == bench.old, f"step {end}"
+        after.recover(lambda _: None)
+        bench.apply(after)
+        assert seen(place) == bench.new, f"step {end}"
+    assert end > 3
+
+
+def refusal(run: Callable[[], object]) -> VpatchError | None:
+    """Return the message that a run ends with, None where it ends well."""
+    try:
+        run()
+    except VpatchError as error:
+        return error
+    return None
+
+
+def killed_after(bench: Bench, renames: int) -> Path:
+    """Return a copy in which a run of apply died after so many files were in place."""
+    place = bench.copy("killed")
+    checkout = Checkout(place, "vllm")
+    done = 0
+    real = Transaction._place  # noqa: SLF001, the very step
+
+    def until(self: Transaction, path: str) -> None:
+        nonlocal done
+        if done == renames:
+            raise KilledError
+        done += 1
+        real(self, path)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Transaction, "_place", until)
+        with pytest.raises(KilledError):
+            bench.apply(checkout)
+    return place
+
+
+def test_an_edit_made_after_a_kill_is_refused_and_kept(bench: Bench) -> None:
+    """The user edits a file that is still to be replaced: named, and never overwritten."""
+    place = killed_after(bench, 0)
+    (place / "vllm/a.py").write_text("mine\n")
+    for _ in range(2):
+        with pytest.raises(RefusedError, match=r"changes made since: vllm/a\.py"):
+            Checkout(place, "vllm").recover(lambda _: None)
+        assert (place / "vllm/a.py").read_text() == "mine\n"
+        assert (place / "vllm/tool.sh").stat().st_mode & 0o111 == 0
+
+    # The way out that the hint names.
+    (place / "vllm/a.py").unlink()
+    Checkout(place, "vllm").recover(lambda _: None)
+    assert seen(place) == bench.new
+
+
+def test_an_edit_of_a_file_in_place_already_is_refused_too(bench: Bench) -> None:
+    """The user edits a file that the killed run had replaced: it is not taken for either."""
+    place = killed_after(bench, 1)
+    now = seen(place)["files"]
+    patched = ("vllm/a.py", "vllm/new/deep.py", "vllm/tool.sh")
+    edited = next(path for path in patched if now.get(path) == bench.new["files"][path])
+    (place / edited).unlink()
+    (place / edited).write_text("mine\n")
+    with pytest.raises(RefusedError, match=edited):
+        Checkout(place, "vllm").recover(lambda _: None)
+    assert (place / edited).read_text() == "mine\n"
+
+
+def test_a_user_who_cleaned_up_by_git_gets_the_whole_change(bench: Bench) -> None:
+    """After a kill the user ran "git checkout -- vllm": the next run still ends in full."""
+    place = killed_after(bench, 2)
+    git(place, "checkout", "-q", "--", "vllm")
+    Checkout(place, "vllm").recover(lambda _: None)
+    assert seen(place) == bench.new
+
+
+def test_a_checkout_that_moved_after_a_kill_is_refused(bench: Bench) -> None:
+    """The user committed or switched since: the change is not put onto another commit."""
+    place = killed_after(bench, 0)
+    git(place, "checkout", "-q", "-b", "other")
+    git(place, "commit", "-q", "--allow-empty", "-m", "mine")
+    with pytest.raises(RefusedError, match="another commit is checked out since") as caught:
+        Checkout(place, "vllm").recover(lambda _: None)
+    assert "git checkout main" in caught.value.hint
+    git(place, "checkout", "-q", "main")
+    Checkout(place, "vllm").recover(lambda _: None)
+    assert git(place, "symbolic-ref", "HEAD") == "refs/heads/vpatch/v0.16.0"
+
+
+def test_a_git_folder_on_another_disk(bench: Bench) -> None:
+    """Where a rename can't cross from git's folder to the files, a kill is survived as well."""
+    real = Path.replace
+
+    def across(self: Path, target: Path) -> Path:
+        if self.name == "next":
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return real(self, target)
+
+    for end in itertools.count(1):
+        place = bench.copy("disks")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Path, "replace", across)
+            steps = Steps(end, KilledError, for_good=True)
+            run = partial(bench.apply, Checkout(place, "vllm"))
+            if not ended(run, steps, ((Path, "replace"), (shutil, "copy2"))):
+                assert seen(place) == bench.new
+                break
+            after = Checkout(place, "vllm")
+            after.recover(lambda _: None)
+            bench.apply(after)
+        assert seen(place) == bench.new, f"step {end}"
