@@ -78,6 +78,9 @@ class Http:
         """Method and path of every request."""
         self.hold: Callable[[str], object] = str
         """Called before each answer; what it waits for, the client waits for."""
+        self.half = 0.0
+        """Send only this part of each pack, then keep silent until `close`."""
+        self._closed = threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -98,14 +101,23 @@ class Http:
                 for name, value in fields.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(content)
+                if server.half and b"packfile" in content:
+                    self.wfile.write(content[: int(len(content) * server.half)])
+                    server.wait(30)
+                else:
+                    self.wfile.write(content)
 
             do_POST = do_GET  # noqa: N815, the standard library's name
 
             def log_message(self, *args: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *args: object) -> None:
+                """Say nothing of clients that were killed."""
+
+        self.wait = self._closed.wait
+        self._server = Server((HOST, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
 
@@ -121,6 +133,7 @@ class Http:
 
     def close(self) -> None:
         """Stop serving."""
+        self._closed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

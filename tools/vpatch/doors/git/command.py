@@ -43,6 +43,7 @@ _KEPT_VARIABLES = (
     *("GIT_TRACE", "GIT_CURL_", "GIT_PYTHON_", "GIT_EXEC_PATH"),
     *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"),
 )
+_FULL = ("No space left on device", "Out of diskspace", "File too large")
 # git's words where an object is missing that a partial clone left at its server.
 _NOT_FETCHED = b"from promisor remote"
 
@@ -166,7 +167,7 @@ class Command:
     def _error(self, verb: str, err: bytes) -> GitError:
         words = decode(err).strip()
         hint = "run again with -v for git's own words"
-        if "No space left on device" in words or "File too large" in words:
+        if any(full in words for full in _FULL):
             hint = "make room on that disk, then run again: nothing is half done"
         elif "Permission denied" in words or "Read-only file system" in words:
             hint = "make that folder writable, or set VPATCH_CACHE_DIR to one that is"

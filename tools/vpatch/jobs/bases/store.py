@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import shutil
 import tarfile
 import zlib
 from contextlib import contextmanager, suppress
@@ -166,15 +167,23 @@ class Bases:
         with lock(self._cache / "store.lock", waiting=self._progress.say):
             init_store(self.store)
             if at_work.exists():
-                # The mark of a run that was killed.
-                self.store.sweep()
-                for part in self._cache.glob("downloads/*.part"):
-                    part.unlink()
+                self._sweep()
             write(at_work, b"")
             try:
                 yield
-            finally:
-                at_work.unlink()
+            except BaseException as error:
+                self._sweep()
+                # git may outlive an interrupted run for a moment: then the mark stays.
+                if isinstance(error, VpatchError):
+                    at_work.unlink()
+                raise
+            at_work.unlink()
+
+    def _sweep(self) -> None:
+        """Remove what a run left that did not come to its end."""
+        self.store.sweep()
+        for part in self._cache.glob("downloads/*.part"):
+            part.unlink()
 
     # From the package index
 
@@ -254,6 +263,7 @@ def init_store(store: Repo) -> None:
     if not (store.git_dir / "HEAD").exists():
         # git writes HEAD early; a run killed later would leave what looks like a store.
         beside = store.git_dir.with_suffix(".part")
+        shutil.rmtree(beside, ignore_errors=True)
         init(beside, bare=True)
         beside.rename(store.git_dir)
 
