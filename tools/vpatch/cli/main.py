@@ -23,6 +23,7 @@ VERBS = {
     "unapply": "Bring a checkout back to what it was",
     "status": "Show what each patch does on a base, and whether it is applied",
     "verify": "Compare a checkout with what the series makes of its base",
+    "smoke": "Prove patches by their smoke tests, red without, green with",
     "check": "Check the patches folder itself",
     "bases": "List the bases at hand, or fetch one",
 }
@@ -127,6 +128,7 @@ def _pass_json_on(ctx: click.Context) -> None:
 def main() -> NoReturn:
     """Run the command line and leave with its exit status."""
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Exit as error:

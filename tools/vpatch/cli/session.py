@@ -127,6 +127,11 @@ class Session:
         # vLLM's own home; another project is where its remote is.
         return url if url and package != "vllm" else "https://github.com/vllm-project/vllm"
 
+    @property
+    def proofs(self) -> Path:
+        """Return the file that keeps what the proofs showed."""
+        return self.root / "build" / "proofs.json"
+
     # What a call is about
 
     def managed(self, base: str) -> Path:

@@ -8,12 +8,14 @@ import click
 
 from vpatch.cli import options, show
 from vpatch.cli.target import find
+from vpatch.values.proof import Outcome
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Asked, Ready, Session
     from vpatch.jobs.checkout import Checkout
     from vpatch.jobs.landmarks import Watched
     from vpatch.values.base import Base
+    from vpatch.values.verdict import Result
 
 
 @click.command("status")
@@ -57,6 +59,7 @@ def _answer(
     as_json: bool,
 ) -> int:
     from vpatch.jobs.landmarks import watch  # noqa: PLC0415, lazy
+    from vpatch.jobs.smoke.record import remembered  # noqa: PLC0415, lazy
 
     replay = ready.replay
     states = ["no"] * len(replay.results)
@@ -68,19 +71,23 @@ def _answer(
     watched = watch(session.facts, carried, ready.landmarks)
     ok = replay.ok and "drifted" not in states
     pending = target.interrupted() if target else False
+    proofs = remembered(session.proofs, replay, session.folder.smoke)
     if as_json:
-        pairs = zip(replay.results, states, strict=True)
+        rows = zip(replay.results, states, proofs, strict=True)
         answer = {
             "base": asked.base.as_json(),
             "series": asked.name,
             "target": str(target.root) if target else None,
-            "patches": [result.as_json() | {"applied": state} for result, state in pairs],
+            "patches": [
+                result.as_json() | {"applied": state, "proof": proof}
+                for result, state, proof in rows
+            ],
             "watched": [one.as_json() for one in watched],
             "ok": ok and not pending,
         }
         show.print_json(answer)
     else:
-        _print(session, asked, target, ready, states)
+        _print(session, asked, target, ready, list(zip(states, proofs, strict=True)))
         _print_watched(watched, asked.base)
         if pending:
             click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
@@ -88,7 +95,11 @@ def _answer(
 
 
 def _print(
-    session: Session, asked: Asked, target: Checkout | None, ready: Ready, states: list[str]
+    session: Session,
+    asked: Asked,
+    target: Checkout | None,
+    ready: Ready,
+    states: list[tuple[str, str]],
 ) -> None:
     base = asked.base
     where = (
@@ -103,11 +114,28 @@ def _print(
             show.upstream_state(session.facts.get(result.patch.pr or 0)),
             result.verdict.value,
             state,
+            proof,
         )
-        for result, state in zip(results, states, strict=True)
+        for result, (state, proof) in zip(results, states, strict=True)
     ]
-    show.print_table(("PR", "Patch…", "Upstream", "Verdict", "Applied"), rows)
+    show.print_table(("PR", "Patch…", "Upstream", "Verdict", "Applied", "Proof"), rows)
     show.print_notes(results)
+    for result, (_, proof) in zip(results, states, strict=True):
+        if proof == Outcome.NOT_NEEDED:
+            _propose_to_drop(result, ready, base)
+
+
+def _propose_to_drop(result: Result, ready: Ready, base: Base) -> None:
+    """Say that a patch's own test is green without it, and what else speaks for that."""
+    held = [
+        mark.evidence for mark in ready.landmarks.values() if mark.path in result.patch.paths
+    ]
+    evidence = f" ({'; '.join(held)})" if held else ""
+    label = show.label(result.patch)
+    show.print_note(
+        f"{label} is not needed on {base.name}: its test is green without it{evidence}. "
+        "Think of leaving it out of this series."
+    )
 
 
 def _print_watched(watched: list[Watched], base: Base) -> None:

@@ -27,6 +27,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.patches = root / "patches"
+        self.smoke = self.patches / "smoke"
 
     def config(self) -> Config:
         """Return the project's settings, the defaults where it has no ``vpatch.toml``."""

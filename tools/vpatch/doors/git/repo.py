@@ -167,6 +167,13 @@ class Repo(Command):
         out = self.run("hash-object", "--stdin-paths", stdin=asked).out
         return dict(zip(there, decode(out).split(), strict=True))
 
+    def hash_paths(self, files: Mapping[str, Path]) -> dict[str, str]:
+        """Return the blob ids of files anywhere, as they are, by the names they are given."""
+        there = {name: path for name, path in files.items() if path.is_file()}
+        asked = encode("".join(f"{path}\n" for path in there.values()))
+        out = self.run("hash-object", "--no-filters", "--stdin-paths", stdin=asked).out
+        return dict(zip(there, decode(out).split(), strict=True))
+
     # Writing
 
     def tree_of(self, base: str, change: Mapping[str, Entry | None]) -> str:

@@ -1,0 +1,278 @@
+"""The proofs, told with a small vLLM that is installed in an environment of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from support import PYPROJECT, Desk, Project, lines, sdist, tree_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ADD = "def add(a, b):\n    return a - b\n"
+MUL = "def mul(a, b):\n    return a + b\n"
+RIGHT_ADD, RIGHT_MUL = ADD.replace("-", "+"), MUL.replace("+", "*")
+FILES = {
+    "pyproject.toml": PYPROJECT,
+    "vllm/__init__.py": "",
+    "vllm/math/__init__.py": "",
+    "vllm/math/add.py": ADD,
+    "vllm/math/mul.py": MUL,
+    "vllm/other.py": lines(1, 9).replace("line", "LINE ="),
+}
+TEST = """
+from vllm.math.{name} import {name}
+
+def test_right():
+    assert {name}(3, 2) == {right}
+
+def test_control_of_zero():
+    assert {name}(0, 0) == 0
+"""
+
+
+def make_environment(place: Path) -> None:
+    """Make an empty environment."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+
+
+class Bench:
+    """A project with two patches, their tests, and an environment with vllm 0.16.0."""
+
+    def __init__(self, desk: Desk, tmp_path: Path) -> None:
+        self.desk = desk
+        self.env = tmp_path / "env"
+        self.author = Project(tmp_path / "author", FILES)
+        desk.index.add("0.16.0", sdist("0.16.0", FILES))
+        self.patches = {
+            "101-add.patch": self.author.patch(
+                "add", {"vllm/math/add.py": ADD.replace("-", "+")}
+            ),
+            "102-mul.patch": self.author.patch(
+                "mul", {"vllm/math/mul.py": MUL.replace("+", "*")}
+            ),
+        }
+        desk.write_series("v0.16.0", self.patches)
+        self.test(101, TEST.format(name="add", right=5))
+        self.test(102, TEST.format(name="mul", right=6))
+        self.install("0.16.0", FILES)
+
+    def test(self, number: int, text: str) -> None:
+        """Write the test of a patch."""
+        path = self.desk.folder / f"patches/smoke/test_pr{number}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    def install(self, version: str, files: Mapping[str, str]) -> Path:
+        """Make the environment: pytest comes from this one, vllm is laid in as pip lays it."""
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--without-pip", str(self.env)], check=True
+        )
+        paths = {"base": str(self.env), "platbase": str(self.env)}
+        site = Path(sysconfig.get_path("purelib", vars=paths))
+        (site / "tools.pth").write_text(sysconfig.get_path("purelib"))
+        info = site / f"vllm-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n"
+        )
+        inside = [path for path in files if path.startswith("vllm/")]
+        (info / "RECORD").write_text("".join(f"{path},,\n" for path in inside))
+        (info / "top_level.txt").write_text("vllm\n")
+        for path in inside:
+            (site / path).parent.mkdir(parents=True, exist_ok=True)
+            (site / path).write_text(files[path])
+        return site
+
+    def smoke(self, *args: str, status: int = 0) -> dict[int, dict[str, object]]:
+        """Run the proofs and return them by pull request."""
+        command = ("smoke", "--python", str(self.env), *args)
+        found = self.desk.json(*command, status=status)
+        return {proof["pr"]: proof for proof in found["proofs"]}
+
+
+@pytest.fixture
+def bench(desk: Desk, tmp_path: Path) -> Bench:
+    """Lay out the project and the environment."""
+    return Bench(desk, tmp_path)
+
+
+def states(proof: dict[str, object]) -> list[object]:
+    """Return the outcome and the state of each run."""
+    runs = [proof[key] for key in ("red", "green", "whole")]
+    return [proof["outcome"], *(run and run["state"] for run in runs)]  # type: ignore[index]
+
+
+def test_red_then_green(bench: Bench) -> None:
+    """Each patch is proven: its test fails without it and passes with it, and with all."""
+
+    before = tree_of(bench.env)
+    proofs = bench.smoke()
+
+    assert states(proofs[101]) == ["proven", "failed", "passed", "passed"]
+    assert states(proofs[102]) == ["proven", "failed", "passed", "passed"]
+    assert "assert 1 == 5" in str(proofs[101]["cause"])
+    assert tree_of(bench.env) == before
+
+
+def test_status_remembers(bench: Bench) -> None:
+    """Status shows the last proof, until the patch, the test or the base is another."""
+
+    bench.smoke("101")
+    shown = bench.desk.json("status")["patches"]
+    assert [patch["proof"] for patch in shown] == ["proven", "not run"]
+
+    bench.test(101, TEST.format(name="add", right=5) + "\n# changed\n")
+    assert bench.desk.json("status")["patches"][0]["proof"] == "not run"
+
+
+def test_a_patch_that_does_nothing(bench: Bench) -> None:
+    """A patch that does not mend the defect fails its proof, and the output is shown."""
+
+    wrong = bench.patches["101-add.patch"].replace(b"+    return a + b", b"+    return b - a")
+    bench.desk.write_series("v0.16.0", bench.patches | {"101-add.patch": wrong})
+    ran = bench.desk.run("smoke", "101", "--python", str(bench.env), status=1)
+
+    assert "failed" in ran.out
+    assert "assert -1 == 5" in ran.err
+
+
+def test_superseded(bench: Bench) -> None:
+    """A patch whose test is green without it is not needed, and status proposes to drop it."""
+
+    bench.test(101, "def test_x():\n    assert True\n")
+    assert states(bench.smoke("101")[101])[0] == "not needed"
+    assert "#101 is not needed on v0.16.0" in bench.desk.run("status").out
+
+
+def test_import_error_is_no_red(bench: Bench) -> None:
+    """A test that can't be imported proves nothing."""
+
+    bench.test(101, "import nothing_of_that_name\n\ndef test_x():\n    assert True\n")
+    proof = bench.smoke("101", status=1)[101]
+
+    assert proof["outcome"] == "failed"
+    assert "without the patch" in str(proof["cause"])
+
+
+def test_a_control_that_fails(bench: Bench) -> None:
+    """A control must hold without the patch as well."""
+
+    bench.test(101, TEST.format(name="add", right=5).replace("== 0", "== 5 - add(3, 2)"))
+    proof = bench.smoke("101", status=1)[101]
+
+    assert "a control fails without the patch, test_control_of_zero" in str(proof["cause"])
+
+
+def test_not_run_is_never_green(bench: Bench) -> None:
+    """A test that can't run here is not run, and says why."""
+
+    bench.test(101, "import pytest\n\ndef test_x():\n    pytest.skip('no GPU')\n")
+    (bench.desk.folder / "patches/smoke/test_pr102.py").unlink()
+    proofs = bench.smoke(status=1)
+
+    assert (proofs[101]["outcome"], proofs[102]["outcome"]) == ("not run", "not run")
+    assert "no GPU" in str(proofs[101]["cause"])
+    assert "no test_pr102.py" in str(proofs[102]["cause"])
+
+
+def test_a_test_that_hangs(bench: Bench, tmp_path: Path) -> None:
+    """A test that hangs is killed with all that it started, and its shared memory goes too."""
+
+    pids = tmp_path / "pids"
+    bench.test(
+        101,
+        "import subprocess, sys, time\nfrom multiprocessing import shared_memory\n"
+        "from pathlib import Path\n\ndef test_x():\n"
+        "    m = shared_memory.SharedMemory(create=True, size=64)\n"
+        "    code = 'import time; time.sleep(600)'\n"
+        "    p = subprocess.Popen([sys.executable, '-c', code], start_new_session=True)\n"
+        f"    with Path({str(pids)!r}).open('a') as f:\n"
+        "        f.write(f'{p.pid} {m.name}\\n')\n"
+        "    time.sleep(600)\n",
+    )
+    proof = bench.smoke("101", "--timeout", "3", status=1)[101]
+
+    assert "did not end in 3 s" in str(proof["cause"])
+    for line in pids.read_text().splitlines():
+        pid, name = line.split()
+        for _ in range(50):
+            if not Path(f"/proc/{pid}").exists():
+                break
+            time.sleep(0.1)
+        state = Path(f"/proc/{pid}/stat")
+        assert not state.exists() or state.read_text().split()[2] == "Z"
+        assert not Path("/dev/shm", name).exists()  # noqa: S108, read only
+
+
+def test_a_test_that_crashes(bench: Bench) -> None:
+    """A test that kills its interpreter is a failed proof that names the signal."""
+
+    bench.test(101, "import os\n\ndef test_x():\n    os.kill(os.getpid(), 11)\n")
+    assert "SIGSEGV" in str(bench.smoke("101", status=1)[101]["cause"])
+
+
+def test_another_version(bench: Bench) -> None:
+    """The installed version decides the base; another one named is refused."""
+
+    ran = bench.desk.run("smoke", "--base", "v0.17.0", "--python", str(bench.env), status=2)
+    assert "it holds v0.16.0, not v0.17.0" in ran.err
+
+
+def test_no_vllm_there(bench: Bench, tmp_path: Path) -> None:
+    """An environment without vLLM, and a path without Python, are refused by name."""
+
+    empty = tmp_path / "empty"
+    make_environment(empty)
+    assert "no vllm in this" in bench.desk.run("smoke", "--python", str(empty), status=2).err
+    assert "no Python there" in bench.desk.run("smoke", "--python", "/nowhere", status=2).err
+
+
+def test_changed_installation(bench: Bench) -> None:
+    """An installation proves nothing if a file of the series is not the release's there."""
+
+    site = next(bench.env.glob("lib/*/site-packages/vllm"))
+    (site / "other.py").write_text("x = 1\n")
+    assert bench.smoke("101")[101]["outcome"] == "proven"
+
+    (site / "math/add.py").write_text(ADD + "# mine\n")
+    ran = bench.desk.run("smoke", "--python", str(bench.env), status=1)
+    assert "vllm/math/add.py" in ran.err
+
+
+def test_junit(bench: Bench, tmp_path: Path) -> None:
+    """JUnit XML has a suite a patch; what is red without the patch is no failure there."""
+
+    report = tmp_path / "proofs.xml"
+    bench.smoke("--junit", str(report))
+    suites = ET.parse(report).getroot().findall("testsuite")  # noqa: S314, our own
+
+    assert [suite.get("name") for suite in suites] == ["101-add.patch", "102-mul.patch"]
+    assert {suite.get("failures") for suite in suites} == {"0"}
+
+
+def test_overlay_is_small(bench: Bench) -> None:
+    """An overlay holds links and the changed files alone."""
+
+    seen = bench.desk.folder / "seen"
+    text = (
+        "import os, vllm\nfrom pathlib import Path\n"
+        "def test_x():\n    root = Path(vllm.__file__).parent\n"
+        f"    out = Path({str(seen)!r})\n"
+        "    rows = [(p.is_symlink(), str(p.relative_to(root))) for p in root.rglob('*')]\n"
+        "    out.write_text(repr(rows))\n    assert False\n"
+    )
+    bench.test(101, text)
+    bench.smoke("101", status=1)
+    rows = eval(seen.read_text())  # noqa: S307, written by the test itself
+    plain = [path for link, path in rows if not link and path.endswith(".py")]
+
+    assert sorted(plain) == ["math/add.py", "math/mul.py"]

@@ -1,0 +1,199 @@
+"""``vpatch smoke``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vpatch.cli import options, show
+from vpatch.cli.session import Terminal, patch_named
+from vpatch.doors import files
+from vpatch.jobs.smoke.record import junit_xml, read_record, record
+from vpatch.values.base import canonical, version_of
+from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.paths import printable
+from vpatch.values.proof import Outcome
+
+if TYPE_CHECKING:
+    from vpatch.cli.session import Asked, Ready, Session
+    from vpatch.doors.python import Installed
+    from vpatch.values.base import Base
+    from vpatch.values.proof import Proof
+
+_MANAGED = "build/env-<base>"
+
+
+@click.command("smoke")
+@click.argument("patches", nargs=-1, metavar="[PATCH]...")
+@options.base
+@options.series
+@click.option(
+    "--python",
+    metavar="PY",
+    default=_MANAGED,
+    show_default=True,
+    help="An environment that has vLLM: its interpreter or its folder.",
+)
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(min=1),
+    default=300,
+    show_default=True,
+    help="How long one test file may run on one tree.",
+)
+@click.option(
+    "--junit", metavar="FILE", type=click.Path(dir_okay=False), help="Write JUnit XML."
+)
+@options.json
+@click.pass_obj
+def command(
+    session: Session,
+    patches: tuple[str, ...],
+    base: str | None,
+    series: str | None,
+    python: str,
+    timeout: float,
+    junit: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    r"""Prove patches: the test of each is red on the series without it, green with it.
+
+    The tests are patches/smoke/test_pr<N>.py. They run over overlays of an installed vLLM,
+    whose version decides the base; the installation itself stays untouched.
+
+    \b
+    Examples:
+      vpatch smoke --base v0.16.0
+      vpatch smoke 33303 34863 --python ~/venv/bin/python
+      vpatch smoke --junit proofs.xml
+    """
+    from vpatch.doors.python import installed  # noqa: PLC0415, lazy
+
+    package = session.config.upstream.package
+    if python == _MANAGED:
+        name = canonical(base or session.usual_base())
+        python = str(session.root / "build" / f"env-{name}")
+        if not Path(python).exists():
+            hint = f"make smoke BASE={name} makes one; --python names one of yours"
+            raise BadInputError(f"no environment for {name}", where=python, hint=hint)
+    found = installed(Path(python).absolute(), package)
+    own = _base_of(session, found, base)
+    asked = session.serving(own, series)
+    names = [patch_named(asked.series, patch) for patch in patches]
+    for ready in session.replayed(asked):
+        _refuse_foreign(ready, found, package)
+        proofs = _prove(session, ready, found, names, timeout)
+        smoke = session.folder.smoke
+        old = read_record(session.proofs)
+        files.write(session.proofs, record(old, ready.replay, proofs, smoke))
+        if junit:
+            files.write(Path(junit), junit_xml(proofs))
+        return _answer(asked, found, proofs, as_json=as_json)
+    return 0
+
+
+def _base_of(session: Session, found: Installed, base: str | None) -> Base:
+    """Return the base that an environment's vLLM is of.
+
+    Raises:
+        BadInputError: It is another than the one named, or of no release.
+    """
+    version = version_of(found.version)
+    own = f"v{version.public}" if version else ""
+    if not own or found.version == "":
+        raise BadInputError(
+            f"its {found.name or 'vLLM'} is of no release ({found.version or 'no version'})",
+            where=str(found.python),
+            hint="install a released vLLM there",
+        )
+    if base and canonical(base) != own:
+        raise BadInputError(
+            f"it holds {own}, not {canonical(base)}",
+            where=str(found.python),
+            hint=f"leave --base out, or name an environment of {canonical(base)}",
+        )
+    return session.bases.get(own)
+
+
+def _refuse_foreign(ready: Ready, found: Installed, package: str) -> None:
+    """Refuse an installation in which a file that the series touches is not the base's.
+
+    Raises:
+        RefusedError: It names the files.
+    """
+    from vpatch.jobs.smoke.overlay import foreign_files  # noqa: PLC0415, lazy
+
+    replay = ready.replay
+    foreign = foreign_files(ready.made, replay.base, found, package)
+    touched = {path for patch in replay.series.patches for path in patch.paths}
+    touched |= set(replay.change)
+    if mine := [path for path in foreign if path in touched]:
+        raise RefusedError(
+            f"the installed files are not those of {replay.base.name}",
+            where=", ".join(mine),
+            hint=f"install {found.name} {found.version} again; a patched one proves nothing",
+        )
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (" …" if len(foreign) > 3 else "")  # noqa: PLR2004
+        Terminal().say(f"not as in {replay.base.name}, and not touched by the series: {shown}")
+
+
+def _prove(
+    session: Session, ready: Ready, found: Installed, names: list[str], timeout: float
+) -> list[Proof]:
+    from vpatch.jobs.smoke.prove import Prover  # noqa: PLC0415, lazy
+
+    package = session.config.upstream.package
+    smoke = session.folder.smoke
+    prover = Prover(ready.replay, ready.made, found, package, smoke.absolute(), timeout)
+    wanted = names or [patch.name for patch in ready.replay.series.patches]
+    terminal = Terminal()
+    terminal.say(f"proving {len(wanted)} patches with {found.name} {found.version}")
+    return prover.prove(wanted, lambda proof: terminal.say(f"{_label(proof)}: {proof.outcome}"))
+
+
+def _label(proof: Proof) -> str:
+    return f"#{proof.pr}" if proof.pr else proof.name
+
+
+def _answer(asked: Asked, found: Installed, proofs: list[Proof], *, as_json: bool) -> int:
+    ok = all(proof.outcome.good for proof in proofs)
+    if as_json:
+        answer = {
+            "base": asked.base.as_json(),
+            "series": asked.name,
+            "python": str(found.python),
+            "proofs": [proof.as_json() for proof in proofs],
+        }
+        show.print_json(answer | {"ok": ok})
+        return 0 if ok else 1
+    rows = []
+    for proof in proofs:
+        runs = [run for run in (proof.red, proof.green, proof.whole) if run]
+        seconds = f"{sum(run.seconds for run in runs):.1f} s" if runs else ""
+        cells = [run.state if run else "" for run in (proof.red, proof.green, proof.whole)]
+        rows.append((_label(proof), proof.outcome.value, *cells, seconds))
+    show.print_table(("PR", "Proof", "Without", "With", "Whole series", "Time"), rows)
+    for proof in proofs:
+        show.print_note(f"{_label(proof)} {proof.outcome}: {proof.cause}")
+        if proof.outcome is Outcome.FAILED:
+            _print_output(proof)
+    return 0 if ok else 1
+
+
+def _print_output(proof: Proof) -> None:
+    """Print what the runs that are to be green said, for the one who mends them."""
+    for run in (proof.green, proof.whole):
+        if run and run.state != "passed":
+            click.echo(printable(run.output.rstrip()[-_OUTPUT:]), err=True)
+            return
+    if proof.red:
+        click.echo(printable(proof.red.output.rstrip()[-_OUTPUT:]), err=True)
+
+
+_OUTPUT = 6000
+"""Characters of a failing test's output that are shown."""

@@ -1,0 +1,161 @@
+"""Run the proofs of a series, in parallel, each on the trees that it is about."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from vpatch.doors import python
+from vpatch.jobs.smoke.overlay import make_overlay
+from vpatch.jobs.smoke.record import test_of
+from vpatch.values.proof import Case, Outcome, Proof, State, TestRun, judge
+from vpatch.values.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from vpatch.doors.git import Repo
+    from vpatch.doors.python import Installed
+    from vpatch.values.tree import Change
+    from vpatch.values.verdict import Replay
+
+_SHOWN = 300
+"""Characters of a failing test's message that are kept."""
+
+
+@dataclass
+class Prover:
+    """What the proofs of one series need."""
+
+    replay: Replay
+    made: Repo
+    """Where the replay's objects are."""
+    found: Installed
+    package: str
+    smoke: Path
+    """The folder of the tests."""
+    seconds: float
+    """How long one test file may run on one tree."""
+    workers: int = os.cpu_count() or 1
+
+    def prove(self, names: Iterable[str], done: Callable[[Proof], None]) -> list[Proof]:
+        """Prove some patches of the series.
+
+        Args:
+            names: File names of the patches.
+            done: Called with each proof as it is ready.
+
+        Returns:
+            The proofs, in the order of the series.
+        """
+        wanted = set(names)
+        with (
+            tempfile.TemporaryDirectory(prefix="vpatch-smoke-") as folder,
+            ThreadPoolExecutor(self.workers) as pool,
+        ):
+            trees = self._overlays(Path(folder), wanted)
+            jobs = [
+                pool.submit(self._one, number, trees, done)
+                for number, result in enumerate(self.replay.results)
+                if result.patch.name in wanted
+            ]
+            try:
+                return [job.result() for job in jobs]
+            except BaseException:
+                for job in jobs:
+                    job.cancel()
+                raise
+
+    def _overlays(self, folder: Path, wanted: set[str]) -> dict[int, Path]:
+        """Lay an overlay for each tree that is asked for, by the number of patches in it."""
+        steps = {len(self.replay.results)}
+        for number, result in enumerate(self.replay.results):
+            if result.patch.name in wanted:
+                steps |= {number, number + 1}
+        contents = self._contents()
+        return {
+            step: make_overlay(
+                self.found, self.package, self._changed(step, contents), folder / str(step)
+            )
+            for step in sorted(steps)
+        }
+
+    def _contents(self) -> dict[str, bytes]:
+        oids = sorted({e.oid for change in self.replay.changes for e in change.values() if e})
+        return dict(zip(oids, self.made.blobs(oids), strict=True))
+
+    def _changed(self, step: int, contents: dict[str, bytes]) -> dict[str, bytes | None]:
+        whole: Change = {}
+        for change in self.replay.changes[:step]:
+            whole |= change
+        return {path: contents[entry.oid] if entry else None for path, entry in whole.items()}
+
+    def _one(self, number: int, trees: dict[int, Path], done: Callable[[Proof], None]) -> Proof:
+        proof = self._proof(number, trees)
+        done(proof)
+        return proof
+
+    def _proof(self, number: int, trees: dict[int, Path]) -> Proof:
+        result = self.replay.results[number]
+        patch = result.patch
+        test = test_of(self.smoke, patch)
+        why = ""
+        if test is None:
+            why = f"no test_pr{patch.pr or '<N>'}.py in {self.smoke}"
+        elif result.verdict is Verdict.CONFLICT:
+            why = "the patch has no place on this base"
+        elif not self.found.has_pytest:
+            why = f"pytest is not installed beside {self.found.python}"
+        if why or test is None:
+            return Proof(patch.name, patch.pr, Outcome.NOT_RUN, why)
+        last = len(self.replay.results)
+        red, green = self._run(test, trees[number]), self._run(test, trees[number + 1])
+        whole = green if last == number + 1 else self._run(test, trees[last])
+        outcome, cause = judge(red, green, whole)
+        return Proof(patch.name, patch.pr, outcome, cause, red, green, whole)
+
+    def _run(self, test: Path, tree: Path) -> TestRun:
+        """Run one test file over one overlay."""
+        with tempfile.TemporaryDirectory(prefix="run-", dir=tree.parent) as folder:
+            report = Path(folder, "report.xml")
+            command = [str(self.found.python), "-m", "pytest", "-q", "-rs", "--tb=short"]
+            # The project's own pytest settings are not for these tests.
+            command += ["-c", os.devnull, f"--rootdir={test.parent}", "-p", "no:cacheprovider"]
+            command += [f"--junitxml={report}", str(test.absolute())]
+            env = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+            ran = python.run(command, env=env, cwd=Path(folder), seconds=self.seconds)
+            if ran.timed_out:
+                broken = f"it did not end in {self.seconds:.0f} s and was killed"
+                return TestRun((), ran.seconds, ran.output, broken)
+            cases = tuple(_cases(report)) if report.is_file() else ()
+            broken = "" if report.is_file() else _death(ran.status)
+            return TestRun(cases, ran.seconds, ran.output, broken)
+
+
+def _death(status: int) -> str:
+    if status < 0:
+        return f"the interpreter died by {signal.Signals(-status).name}"
+    return f"pytest left no report (exit status {status})"
+
+
+def _cases(report: Path) -> Iterator[Case]:
+    """Read pytest's JUnit report."""
+    try:
+        root = ET.parse(report).getroot()  # noqa: S314, pytest's own file
+    except ET.ParseError:
+        yield Case("report", State.ERROR, "the report is cut off")
+        return
+    states = {"failure": State.FAILED, "error": State.ERROR, "skipped": State.SKIPPED}
+    for element in root.iter("testcase"):
+        case = Case(element.get("name", ""), State.PASSED)
+        for child in element:
+            if child.tag in states:
+                message = " ".join(child.get("message", "").split())[:_SHOWN]
+                case = Case(case.name, states[child.tag], message)
+        yield case
