@@ -2,6 +2,7 @@
 
 from vpatch.jobs.checkout.compare import Drift, applied_states, drift
 from vpatch.jobs.checkout.make import make_checkout
-from vpatch.jobs.checkout.target import Applied, Checkout
+from vpatch.jobs.checkout.note import Applied
+from vpatch.jobs.checkout.target import Checkout
 
 __all__ = ["Applied", "Checkout", "Drift", "applied_states", "drift", "make_checkout"]

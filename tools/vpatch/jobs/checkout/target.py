@@ -6,13 +6,12 @@ import json
 import shutil
 import tempfile
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpatch.doors import files
 from vpatch.doors.files import Transaction
-from vpatch.doors.git import Repo
+from vpatch.doors.git import GitError, Repo
 from vpatch.jobs.checkout.guard import (
     refuse_changed,
     refuse_checked_out_elsewhere,
@@ -23,6 +22,7 @@ from vpatch.jobs.checkout.guard import (
     refuse_stuck_refs,
     tip,
 )
+from vpatch.jobs.checkout.note import Applied, branch_of
 from vpatch.values.base import Base
 from vpatch.values.errors import BadInputError, RefusedError, VpatchError
 from vpatch.values.paths import decode
@@ -35,55 +35,8 @@ if TYPE_CHECKING:
     from vpatch.values.verdict import Replay
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a checkout was given."""
-
-    base: Base
-    commit: str
-    """The last commit of the replay."""
-    series: str
-    """Name of the series."""
-    original_ref: str
-    """The branch that was checked out before, empty for none."""
-    original_commit: str
-    """Its commit."""
-    upto: str = ""
-    """The last patch, where the call wanted no more; empty for the whole series."""
-
-    @property
-    def branch(self) -> str:
-        """The ref that holds the series' commits."""
-        return branch_of(self.base)
-
-    @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Applied:
-        """Return what was kept by `as_json`."""
-        original = kept["original"]
-        return cls(
-            Base(**kept["base"]),
-            kept["commit"],
-            kept["series"],
-            original["ref"],
-            original["commit"],
-            kept["upto"],
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the form that it is kept in."""
-        return {
-            "schema": 1,
-            "base": self.base.as_json(),
-            "commit": self.commit,
-            "series": self.series,
-            "upto": self.upto,
-            "original": {"ref": self.original_ref, "commit": self.original_commit},
-        }
-
-
-def branch_of(base: Base) -> str:
-    """Return the ref for a base's applied series."""
-    return f"refs/heads/vpatch/{base.name}"
+_LITTLE = 2**20
+"""Free bytes of a disk that counts as full."""
 
 
 class Checkout:
@@ -278,6 +231,11 @@ class Checkout:
             if self.interrupted():
                 # The plan is final: an impatient user gets the whole of it, and then the end.
                 self._finish(note)
+            raise
+        except GitError as error:
+            # git's own words do not always tell of it.
+            if shutil.disk_usage(self.git_dir).free < _LITTLE:
+                error.hint = "make room on that disk, then run again"
             raise
         finally:
             if not self.interrupted():
