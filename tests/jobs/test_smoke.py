@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -39,15 +40,10 @@ def test_control_of_zero():
 """
 
 
-def make_environment(place: Path) -> None:
-    """Make an empty environment."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
-
-
 class Bench:
     """A project with two patches, their tests, and an environment with vllm 0.16.0."""
 
-    def __init__(self, desk: Desk, tmp_path: Path) -> None:
+    def __init__(self, desk: Desk, tmp_path: Path, empty: Path) -> None:
         self.desk = desk
         self.env = tmp_path / "env"
         self.author = Project(tmp_path / "author", FILES)
@@ -63,7 +59,7 @@ class Bench:
         desk.write_series("v0.16.0", self.patches)
         self.test(101, TEST.format(name="add", right=5))
         self.test(102, TEST.format(name="mul", right=6))
-        self.install("0.16.0", FILES)
+        self.install(empty, "0.16.0", FILES)
 
     def test(self, number: int, text: str) -> None:
         """Write the test of a patch."""
@@ -71,11 +67,9 @@ class Bench:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
-    def install(self, version: str, files: Mapping[str, str]) -> Path:
+    def install(self, empty: Path, version: str, files: Mapping[str, str]) -> Path:
         """Make the environment: pytest comes from this one, vllm is laid in as pip lays it."""
-        subprocess.run(
-            [sys.executable, "-m", "venv", "--without-pip", str(self.env)], check=True
-        )
+        shutil.copytree(empty, self.env, symlinks=True)
         paths = {"base": str(self.env), "platbase": str(self.env)}
         site = Path(sysconfig.get_path("purelib", vars=paths))
         (site / "tools.pth").write_text(sysconfig.get_path("purelib"))
@@ -99,10 +93,18 @@ class Bench:
         return {proof["pr"]: proof for proof in found["proofs"]}
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty environment once."""
+    place = tmp_path_factory.mktemp("environment") / "empty"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(place)], check=True)
+    return place
+
+
 @pytest.fixture
-def bench(desk: Desk, tmp_path: Path) -> Bench:
+def bench(desk: Desk, tmp_path: Path, empty: Path) -> Bench:
     """Lay out the project and the environment."""
-    return Bench(desk, tmp_path)
+    return Bench(desk, tmp_path, empty)
 
 
 def states(proof: dict[str, object]) -> list[object]:
@@ -227,11 +229,9 @@ def test_another_version(bench: Bench) -> None:
     assert "it holds v0.16.0, not v0.17.0" in ran.err
 
 
-def test_no_vllm_there(bench: Bench, tmp_path: Path) -> None:
+def test_no_vllm_there(bench: Bench, empty: Path) -> None:
     """An environment without vLLM, and a path without Python, are refused by name."""
 
-    empty = tmp_path / "empty"
-    make_environment(empty)
     assert "no vllm in this" in bench.desk.run("smoke", "--python", str(empty), status=2).err
     assert "no Python there" in bench.desk.run("smoke", "--python", "/nowhere", status=2).err
 
