@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -321,7 +322,7 @@ def test_no_room_for_a_byte(desk: Desk, disk: Callable[[str], Path]) -> None:
     here = Desk(desk.folder, place / "cache", desk.home, desk.index)
     here.cache.mkdir()
     filler = place / "filler"
-    with filler.open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space"):
+    with filler.open("wb", buffering=0) as stream, suppress(OSError):
         while True:
             stream.write(bytes(4096))
     ran = here.run("bases", "--fetch", "v0.16.0", status=3)
