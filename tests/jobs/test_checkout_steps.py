@@ -351,6 +351,20 @@ def test_a_checkout_that_moved_after_a_kill_is_refused(bench: Bench) -> None:
     assert git(place, "symbolic-ref", "HEAD") == "refs/heads/vpatch/v0.16.0"
 
 
+def test_a_lock_that_a_killed_git_left_is_named(bench: Bench) -> None:
+    """A git that was killed with the run left its lock on the branch: said, with its path."""
+    place = killed_after(bench, 1)
+    lock = place / ".git/refs/heads/vpatch/v0.16.0.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    with pytest.raises(RefusedError) as caught:
+        Checkout(place, "vllm").recover(lambda _: None)
+    assert str(lock) in caught.value.hint
+    lock.unlink()
+    Checkout(place, "vllm").recover(lambda _: None)
+    assert seen(place) == bench.new
+
+
 def test_a_git_folder_on_another_disk(bench: Bench) -> None:
     """Where a rename can't cross from git's folder to the files, a kill is survived as well."""
     real = Path.replace

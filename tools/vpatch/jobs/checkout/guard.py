@@ -137,7 +137,7 @@ def refuse_stuck_refs(repo: Repo, branch: str, commit: str, drop: str) -> None:
     """
     lines = ["start"]
     lines += [f"update {branch} {commit}"] if branch else []
-    lines += [f"delete {drop}"] if drop else []
+    lines += [f"delete {drop}"] if drop and tip(repo, drop) else []
     asked = "\n".join([*lines, "prepare", "abort", ""]).encode()
     ran = repo.run("update-ref", "--stdin", stdin=asked, ok=(0, 128))
     if ran.status:

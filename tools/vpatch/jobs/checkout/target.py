@@ -140,6 +140,7 @@ class Checkout:
             return
         refuse_in_progress(self.repo)
         refuse_moved(self.repo, self.head(), note)
+        refuse_stuck_refs(self.repo, note["branch"], note["commit"], note["drop"])
         self._finish(note)
         what = "applied" if note["applied"] else "took back"
         say(f"an earlier run was interrupted: {what} the rest of its change")
