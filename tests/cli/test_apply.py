@@ -9,14 +9,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from shop import NAMES, SOURCE, Shop, state_of
 
+from cli.shop import NAMES, SOURCE, Shop, state_of
 from support import Project, git, lines
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-pytest_plugins = ["shop"]
 
 
 def subjects(checkout: Path, *limits: str) -> list[str]:

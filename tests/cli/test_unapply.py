@@ -6,8 +6,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from shop import SOURCE, Shop, state_of
 
+from cli.shop import SOURCE, Shop, state_of
 from support import git, lines
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from support import Ran
-
-pytest_plugins = ["shop"]
 
 
 def refused(shop: Shop, clone: Path, *args: str, status: int = 1) -> Ran:
