@@ -13,6 +13,7 @@ from analysis.gpu_copy import (
     LABELS,
     PATTERNS,
     SourceError,
+    as_array,
     find,
     main,
     markdown,
@@ -172,6 +173,21 @@ def test_a_simulated_stream_shows_the_race_and_its_end(
     assert f"| no | 0 | 0 | 0 | {49} | 0 |" in capsys.readouterr().out
 
 
+def test_numpy_can_be_missing(
+    runners: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch can do without it, so the stand-in for its arrays gives the same answers."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("torch is not installed: the self-check of gpu_copy.py needs it")
+    tensor = importlib.import_module("torch").Tensor
+    monkeypatch.setattr(tensor, "numpy", tensor.numpy)  # put back at the end
+    monkeypatch.setattr("analysis.gpu_copy.has_numpy", lambda: False)
+    told = answer(runners, tmp_path / "out.json")
+    assert told["numpy"] is False
+    assert list(told["stale"][0]["stale"].values()) == [0, 49, 0]
+    assert tensor.numpy is as_array
+
+
 def test_two_files_are_compared_too(runners: list[Path], tmp_path: Path) -> None:
     """The base and both patches."""
     told = answer([runners[0], runners[2]], tmp_path / "out.json")
@@ -218,6 +234,7 @@ def test_the_table_names_the_machine() -> None:
         "torch": "2.13.0",
         "cuda": "13.0",
         "python": "3.12.1",
+        "numpy": True,
         "samples": 300,
         "steps": 10_000,
         "held": [held | {"wrong_results": 0}],

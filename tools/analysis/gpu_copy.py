@@ -1,10 +1,13 @@
 """Measure what #35442 and #36013 change, by running vLLM's own lines on a GPU.
 
 It needs Python 3.11 and torch, nothing else: no vLLM, no network, no other file of this
-project. From each given `gpu_model_runner.py` it takes two pieces by their syntax tree, the
-method `_update_states_after_model_execute`, which copies the counts of accepted tokens to the
-CPU, and the block of the next step that reads them. It compiles just those and runs them on a
-stand-in for the runner, with real tensors.
+project. (vLLM's lines use numpy, which torch can do without; where it is missing, a stand-in
+for its arrays is used, and the answer says so.)
+
+From each given `gpu_model_runner.py` it takes two pieces by their syntax tree, the method
+`_update_states_after_model_execute`, which copies the counts of accepted tokens to the CPU, and
+the block of the next step that reads them. It compiles just those and runs them on a stand-in
+for the runner, with real tensors.
 
     sh tools/analysis/runners.sh build/vllm-v0.16.0 build/runners
     python tools/analysis/gpu_copy.py build/runners/base.py build/runners/35442.py \
@@ -28,7 +31,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import ctypes
 import importlib
+import importlib.util
 import json
 import platform
 import statistics
@@ -40,7 +45,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 METHOD = "_update_states_after_model_execute"
 EVENT = "num_accepted_tokens_event"
@@ -278,6 +283,45 @@ class _SimulatedEvent:
         self._machine.run(self._mark)
 
 
+class Array:
+    """What the two pieces use of a numpy array of 64-bit numbers, over a tensor's memory."""
+
+    def __init__(self, tensor: Any) -> None:  # noqa: ANN401, a tensor on the CPU
+        self._tensor = tensor
+        size = tensor.numel()
+        self._numbers = (ctypes.c_int64 * size).from_address(tensor.data_ptr())
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __getitem__(self, piece: slice) -> Array:
+        return Array(self._tensor[piece])
+
+    def __setitem__(self, place: int | slice, value: Any) -> None:  # noqa: ANN401
+        self._numbers[place] = value.tolist() if isinstance(value, Array) else value
+
+    def fill(self, value: int) -> None:
+        """Set all numbers."""
+        self._numbers[:] = [value] * len(self)
+
+    def tolist(self) -> list[int]:
+        """Return the numbers."""
+        return list(self._numbers)
+
+
+def as_array(tensor: Any) -> Array:  # noqa: ANN401, a tensor on the CPU
+    """Stand in for torch.Tensor.numpy."""
+    return Array(tensor)
+
+
+def has_numpy() -> bool:
+    """Whether tensors have a view as numpy arrays."""
+    return importlib.util.find_spec("numpy") is not None
+
+
 # The runner
 
 
@@ -506,6 +550,7 @@ def measure(machine: Machine, sources: dict[str, Source], plan: Plan) -> dict[st
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
         "python": platform.python_version(),
+        "numpy": has_numpy(),
         "samples": plan.samples,
         "steps": plan.steps,
         "held": [],
@@ -555,6 +600,7 @@ def markdown(answer: dict[str, Any]) -> str:
         f"{answer['device']}, torch {answer['torch']}, CUDA {answer['cuda'] or 'none'}, "
         f"Python {answer['python']}. Times are medians with the 5th and 95th percentile; "
         f"{answer['samples']} runs of the method for each cell of the first table."
+        + ("" if answer["numpy"] else " No numpy: a stand-in for its arrays.")
     )
     lines = [
         machine,
@@ -633,6 +679,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not asked.self_check and not torch.cuda.is_available():
         print("error: no CUDA GPU\nhint: --self-check needs none", file=sys.stderr)
         return 3
+    if not has_numpy():
+        torch.Tensor.numpy = as_array
     plan = CHECK if asked.self_check else FULL
     if asked.steps is not None:
         plan = Plan(**{**vars(plan), "steps": asked.steps})
