@@ -355,7 +355,7 @@ def test_a_lock_that_a_killed_git_left_is_named(bench: Bench) -> None:
     """A git that was killed with the run left its lock on the branch: said, with its path."""
     place = killed_after(bench, 1)
     lock = place / ".git/refs/heads/vpatch/v0.16.0.lock"
-    lock.parent.mkdir()
+    lock.parent.mkdir(exist_ok=True)
     lock.touch()
     with pytest.raises(RefusedError) as caught:
         Checkout(place, "vllm").recover(lambda _: None)
