@@ -98,13 +98,14 @@ class Remote:
             self._reach("fetch", *options, self._name, *specs)
         return self._store.resolve(f"{name}^{{commit}}")
 
-    def complete(self, commit: str) -> None:
-        """Bring every file of a commit into the store, in one request."""
+    def missing(self, commit: str) -> list[str]:
+        """Return the ids of a commit's files that are still at the remote."""
         command = ["rev-list", "--objects", "--missing=print", "--no-object-names", "-n1"]
         listed = decode(self._store.run(*command, commit).out).splitlines()
-        missing = [line[1:] for line in listed if line.startswith("?")]
-        if not missing:
-            return
+        return [line[1:] for line in listed if line.startswith("?")]
+
+    def complete(self, missing: list[str]) -> None:
+        """Bring files into the store, in one request."""
         # To tell the server of the commit would be to say that its files are here.
         command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", "--no-tags"]
         command += ["--no-write-fetch-head", "--recurse-submodules=no"]

@@ -254,8 +254,10 @@ class Bases:
 
     def complete(self, base: Base) -> None:
         """Bring every file of a base into the store; one from a git remote comes without."""
-        if self._url:
-            self._remote.complete(base.commit)
+        missing = self._remote.missing(base.commit) if self._url else []
+        if missing:
+            with self._alone():
+                self._remote.complete(missing)
 
 
 def init_store(store: Repo) -> None:
