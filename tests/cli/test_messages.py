@@ -1,0 +1,259 @@
+"""What is said when something is wrong: one clear message, the right exit status, no more."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cli.shop import SOURCE, Shop
+from support import sdist
+from vpatch.cli import main as command_line
+from vpatch.jobs.folder import Folder
+from vpatch.values.errors import VpatchError
+
+if TYPE_CHECKING:
+    from support import Desk
+
+LONG = ("apply", "unapply", "status", "verify", "check", "bases")
+"""Verbs that answer a question, so that each has --json."""
+
+
+def in_process(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str
+) -> tuple[int, str, str]:
+    """Run the command line in this process; return status, output and errors."""
+    monkeypatch.setattr(sys, "argv", ["vpatch", "-C", str(desk.folder), *args])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main()
+    out, err = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, out, err
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("foo",), "No such command 'foo'."),
+        (("aply",), "Did you mean apply?"),
+        (("stats",), "Did you mean status?"),
+        (("apply", "--bse", "x"), "--bse"),
+        (("apply", "too", "many"), "unexpected extra argument"),
+        (("apply", "--base"), "requires an argument"),
+        (("apply", "--checkout", __file__), "is a file"),
+        (("apply", "--checkout", "/dev/null"), "no git checkout: /dev/null"),
+        (("apply", "--upto", "999"), "no such patch: 999"),
+        (("apply", "--series", "../etc"), "no series ../etc"),
+        (("status", "--series", "v9"), "no series v9"),
+        (("apply", "--base", "nonsense"), "no such base: nonsense"),
+        (("apply", "--base", "v0.16.9"), "no such release in the index: v0.16.9"),
+    ],
+)
+def test_wrong_usage(shop: Shop, args: tuple[str, ...], said: str) -> None:
+    """Exit status 2, the reason on standard error, nothing on standard output."""
+    ran = shop.desk.run(*args, status=None)
+    assert said in ran.err
+    assert ran.status == 2, ran
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+
+
+def test_no_verb_shows_the_help(desk: Desk) -> None:
+    """Without a verb the help is shown; it names every verb and exit status."""
+    assert "Missing command" in desk.run(status=2).err
+    command = [sys.executable, "-m", "vpatch"]
+    ran = subprocess.run(command, env=desk.env, capture_output=True, text=True, check=False)
+    asked = desk.run("-h").out
+    for words in (*command_line.VERBS, "Exit status"):
+        assert words in ran.stderr
+        assert words in asked
+    assert ran.returncode == 2
+
+
+@pytest.mark.parametrize("verb", command_line.VERBS)
+def test_the_help_of_every_verb_has_an_example(desk: Desk, verb: str) -> None:
+    """``vpatch VERB --help`` shows calls to copy, and -v among the options."""
+    ran = desk.run(verb, "--help")
+    assert f"  vpatch {verb}" in ran.out.partition("Example")[2]
+    assert "-v, --verbose" in ran.out
+
+
+def test_a_series_for_no_lower_release(shop: Shop) -> None:
+    """A base below every series: the series at hand are named."""
+    shop.desk.index.add("0.9.9", sdist("0.9.9", SOURCE))
+    ran = shop.desk.run("apply", "--base", "v0.9.9", status=2)
+    assert "no series for v0.9.9, nor for a release below it" in ran.err
+    assert "there are: v0.16.0" in ran.err
+
+
+def test_a_folder_without_patches(desk: Desk) -> None:
+    """No patches folder, no such folder, no series: each says what to do."""
+    for verb in ("apply", "status", "verify", "check", "unapply"):
+        ran = desk.run(verb, "--json", status=2)
+        assert ran.out == ""
+        assert f"error: no patches folder: {desk.folder / 'patches'}" in ran.err
+        assert "hint: run vpatch in the folder that holds patches/" in ran.err
+    ran = desk.run("-C", str(desk.folder / "none"), "check", status=2)
+    assert "error: no such folder" in ran.err
+    (desk.folder / "patches").mkdir()
+    ran = desk.run("apply", status=2)
+    assert "no series in this folder" in ran.err
+    assert "a series is a file patches/<base>/series" in ran.err
+
+
+@pytest.mark.parametrize("verb", LONG)
+def test_json_is_taken_on_either_side_of_the_verb(shop: Shop, verb: str) -> None:
+    """--json and -v work before the verb and behind it."""
+    shop.desk.run("apply")
+    (shop.desk.folder / "patches/upstream.toml").write_text("")
+    before = shop.desk.run("--json", "-v", verb, status=None)
+    behind = shop.desk.run(verb, "--json", "-v", status=None)
+    for ran in (before, behind):
+        assert ran.status in (0, 1)
+        assert json.loads(ran.out)["schema"] == 1
+        assert ran.err == ""
+
+
+def test_gits_own_words_are_for_those_who_ask(shop: Shop) -> None:
+    """A git failure is one line; -v, on either side of the verb, adds what git said."""
+    shop.desk.run("bases", "--fetch", "v0.16.0")
+    (shop.desk.cache / "store.git/config").write_text("[broken\n")
+    plain = shop.desk.run("status", status=3)
+    assert plain.err.splitlines()[0].startswith("error: git ")
+    assert plain.err.splitlines()[1:] == ["hint: run again with -v for git's own words"]
+    for args in (("-v", "status"), ("status", "-v"), ("status", "--verbose")):
+        assert "bad config line 1" in shop.desk.run(*args, status=3).err
+
+
+@pytest.mark.parametrize("verb", LONG)
+def test_without_an_answer_there_is_no_json(shop: Shop, verb: str) -> None:
+    """A broken file: exit status 3, the message on standard error, standard output empty."""
+    (shop.desk.folder / "vpatch.toml").write_text("base = 3\n")
+    ran = shop.desk.run(verb, "--json", status=3)
+    assert ran.out == ""
+    assert ran.err.startswith("error: 'base' is not text: ")
+    assert "vpatch.toml" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_broken_patch_is_named(shop: Shop) -> None:
+    """A patch that is no diff, or is gone: its path, and exit status 3."""
+    place = shop.desk.folder / "patches/v0.16.0/101-edit-a.patch"
+    place.write_text("Hello\n")
+    ran = shop.desk.run("apply", status=3)
+    assert f"error: no diff in it: {place}" in ran.err
+    place.unlink()
+    ran = shop.desk.run("apply", status=3)
+    assert "no patch file 101-edit-a.patch" in ran.err
+    assert not (shop.desk.folder / "build").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a secret cause"), KeyError("x"), OSError(5, "I/O"), MemoryError()]
+)
+def test_a_bug_is_one_line_and_a_file(
+    shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    """Something unexpected: exit status 4, two lines, and all of it in a log file."""
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Folder, "names", broken)
+    status, out, err = in_process(shop.desk, monkeypatch, capsys, "status")
+    assert (status, out) == (4, "")
+    first, second = err.splitlines()
+    assert first == f"error: this is a bug in vpatch ({type(error).__name__})"
+    log = Path(second.removeprefix("hint: report it with the file "))
+    assert log.is_file()
+    assert log.parent == Path(os.environ["VPATCH_CACHE_DIR"]) / "logs"
+    text = log.read_text()
+    assert "Traceback" in text
+    assert "vpatch" in text.splitlines()[0]
+
+
+def test_an_interruption_is_one_line(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C: exit status 130 and a line that says what it left."""
+
+    def interrupted(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "names", interrupted)
+    status, out, err = in_process(shop.desk, monkeypatch, capsys, "status")
+    assert (status, out) == (130, "")
+    assert err == "\ninterrupted: nothing is half done, run again to go on\n"
+
+
+def test_a_message_obeys_no_terminal(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What comes from a file or a server is shown without escape codes, -v or not."""
+
+    def hostile(*args: Any, **kwargs: Any) -> None:
+        what, where = "bad\x1b]0;title\x07", "a\x1b[2Jplace"
+        raise VpatchError(what, where=where, hint="h\x9bint", detail="\x1b[31m\udcff\u202e")
+
+    monkeypatch.setattr(Folder, "names", hostile)
+    status, _, err = in_process(shop.desk, monkeypatch, capsys, "-v", "status")
+    assert status == 3
+    assert err.splitlines() == [
+        r"error: bad\x1b]0;title\x07: a\x1b[2Jplace",
+        r"hint: h\x9bint",
+        r"\x1b[31m?\x202e",
+    ]
+
+
+@pytest.mark.parametrize("verb", LONG)
+def test_a_pipe_gets_plain_text(shop: Shop, verb: str) -> None:
+    """No colour, no cursor movement and no padding where nobody looks, whatever TERM says."""
+    env = shop.desk.env | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    shop.desk.run("apply")
+    command = shop.desk.command(verb)
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode in (0, 1)
+    assert "\x1b" not in ran.stdout + ran.stderr
+    assert "\r" not in ran.stdout + ran.stderr
+    assert all(line == line.rstrip() for line in ran.stdout.splitlines())
+
+
+def test_a_reader_that_had_enough(shop: Shop) -> None:
+    """``vpatch status | head -0``: no complaint about the closed pipe."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = shop.desk.command("status")
+    with os.fdopen(writer, "wb") as out:
+        ran = subprocess.run(
+            command,
+            env=shop.desk.env,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert "Traceback" not in ran.stderr
+    assert "rror" not in ran.stderr
+
+
+def test_a_terminal_in_an_old_locale(shop: Shop) -> None:
+    """Where only ASCII can be shown, names of other kinds are no reason to fail."""
+    name = "v0.16.0"
+    patch = shop.patches["101-edit-a.patch"].replace(b"Edit a", "Ä → 变 \U0001f600".encode())
+    patches = shop.patches | {"101-edit-a.patch": patch}
+    shop.desk.write_series(name, patches)
+    env = shop.desk.env | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = shop.desk.command("apply")
+    ran = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr.count(b"bug")) == (0, 0), ran
+    env["PYTHONIOENCODING"] = "latin-1"
+    ran = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert (ran.returncode, ran.stderr.count(b"bug")) == (0, 0), ran
