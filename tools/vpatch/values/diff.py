@@ -159,6 +159,9 @@ def locate(
     depth = max(path.count("/") for file in files for path in file.paths)
     levels = range(depth + 1) if strip is None else (strip,)
     fits = [level for level in levels if _fits(files, level, tree, folders)]
+    if not fits:
+        # A new file may bring a folder of its own, below one that is there.
+        fits = [level for level in levels if _fits(files, level, tree, folders, deep=True)]
     if len(fits) == 1:
         return tuple(file.renamed(fits[0]) for file in files)
     path = files[0].path
@@ -183,7 +186,12 @@ def _parents(folder: str) -> Iterator[str]:
 
 
 def _fits(
-    files: tuple[FileDiff, ...], level: int, tree: frozenset[str], folders: set[str]
+    files: tuple[FileDiff, ...],
+    level: int,
+    tree: frozenset[str],
+    folders: set[str],
+    *,
+    deep: bool = False,
 ) -> bool:
     for file in files:
         old, new = file.stripped(level)
@@ -191,6 +199,7 @@ def _fits(
             return False
         if old is None:
             folder = (new or "").rpartition("/")[0]
+            folder = folder.partition("/")[0] if deep else folder
             if folder not in folders or (level and not folder):
                 return False
         elif old not in tree:

@@ -52,7 +52,7 @@ def read_head(head: bytes, *, bare: bool, where: str) -> tuple[Names, bytes]:
             raise FormatError("a header names no file", where=where, hint=_CUT)
         return names, _made(names, {})
     first, _, rest = head.partition(b"\n")
-    line = first.removeprefix(GIT).rstrip()
+    line = first.removeprefix(GIT)
     where = f"{where}, {decode(line)}"
     said, lines = _lines(rest, bare=bare, where=where)
     names = _names(line, said, where)

@@ -60,8 +60,6 @@ def scan(diff: bytes, *, where: str) -> Diff:
     )
     if not files:
         raise FormatError("no diff in it", where=where, hint="is it the right file?")
-    if not ended:
-        _refuse_cut_line(files[-1], where)
     known = all(_prefixed(file) for file in files)
     for path in sorted(path for file in files for path in (file.old, file.new) if path):
         inner = path[2:] if known else path
@@ -69,6 +67,8 @@ def scan(diff: bytes, *, where: str) -> Diff:
         safe(inner.lstrip("/") if installed else inner, where=where)
     if known:
         files = tuple(_unprefixed(file) for file in files)
+    if not ended:
+        _refuse_cut_line(files[-1], where)
     return Diff(files, known)
 
 
@@ -107,8 +107,9 @@ def _refuse_cut_line(file: FileDiff, where: str) -> None:
 
 
 def _prefixed(file: FileDiff) -> bool:
-    """Whether both paths carry a prefix that git writes."""
-    return all(encode(path)[:2] in PREFIXES for path in file.paths)
+    """Whether both paths carry a prefix that git writes, and not the same."""
+    starts = [encode(path)[:2] for path in (file.old, file.new) if path]
+    return all(start in PREFIXES for start in starts) and len(set(starts)) == len(starts)
 
 
 def _unprefixed(file: FileDiff) -> FileDiff:
@@ -203,7 +204,7 @@ def _counted(body: bytes) -> tuple[int, int] | None:
     minus, plus = lines.count(b"\n-"), lines.count(b"\n+")
     space, total = lines.count(b"\n "), lines.count(b"\n") - 1
     if minus + plus + space != total:
-        if b"\n\n" in lines[:-1]:
+        if b"\n\n" in lines:
             return _counted(_spaced(body))
         if minus + plus + space + lines.count(b"\n\\") != total:
             return None
@@ -240,7 +241,7 @@ def _mended(
         FormatError: The counts are wrong, or the diff breaks off.
     """
     old_count, new_count = _counts(header)
-    lines = _marked(piece, header.end(), end)
+    lines = _marked(piece, header.end(), end, last=last)
     stop = min(_body_end(piece, header), lines)
     body, rest = piece[header.end() : stop], piece[stop:end]
     old, new = _counted(body) or (-1, -1)
@@ -265,13 +266,13 @@ def _mended(
     raise FormatError(f"the counts of {said} are wrong", where=where, hint=hint)
 
 
-def _marked(piece: bytes, start: int, end: int) -> int:
+def _marked(piece: bytes, start: int, end: int, *, last: bool) -> int:
     """Return where the lines end that may belong to a hunk, before a mail's signature."""
     found = _MARKED.match(piece, start, end)
     stop = found.end() if found else start
     for line in (b"\n-- \n", b"\n--\n"):
         # The first line of a signature has the mark of a removed one.
-        if stop < end and piece.endswith(line, start - 1, stop):
+        if last and stop < end and piece.endswith(line, start - 1, stop):
             return stop - len(line) + 1
     return stop
 
