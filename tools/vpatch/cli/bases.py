@@ -26,7 +26,9 @@ def command(session: Session, fetch: str | None, *, as_json: bool) -> int:
       vpatch bases --fetch main --upstream https://github.com/vllm-project/vllm
     """
     if fetch:
-        session.bases.get(fetch, fresh=not session.bases.is_release(fetch))
+        # A release of the index never changes; a remote is asked again, whatever is at hand.
+        url = session.config.upstream.url
+        session.bases.get(fetch, fresh=bool(url) or not session.bases.is_release(fetch))
     found = session.bases.at_hand()
     if as_json:
         show.print_json({"bases": [base.as_json() for base in found], "ok": True})

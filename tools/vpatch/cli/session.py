@@ -98,9 +98,11 @@ class Session:
         from dataclasses import replace  # noqa: PLC0415, lazy
 
         config = self.folder.config()
-        if self._upstream:
-            config = replace(config, upstream=replace(config.upstream, url=self._upstream))
-        return config
+        url = self._upstream or config.upstream.url
+        if url and not self._upstream and (self.root / url).is_dir():
+            # A path in vpatch.toml is read from the folder that the file lies in.
+            url = str((self.root / url).absolute())
+        return replace(config, upstream=replace(config.upstream, url=url))
 
     @cached_property
     def facts(self) -> dict[int, PullRequest]:
@@ -162,6 +164,7 @@ class Session:
 
         # A clone brings its own base, so that this may be the first call of all.
         init_store(self.bases.store)
+        self.bases.complete(asked.base)
         borrowed = [target.repo.objects] if target else []
         with self.bases.store.scratch(*borrowed) as repo:
             marks = find_landmarks(repo, asked.base, self.facts.values())
@@ -181,13 +184,14 @@ class Session:
             own = series.base
             if own is None:
                 return None
-            if found := (self.bases.find(own.commit) if own.commit else None):
-                return found
             try:
-                return self.bases.get(own.name)
+                known = self.bases.find(own.commit) if own.commit else None
+                found = known or self.bases.get(own.name)
+                self.bases.complete(found)
             except VpatchError as error:
                 Terminal().say(f"no three-way merge: {error}")
                 return None
+            return found
 
         return home
 

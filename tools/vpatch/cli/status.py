@@ -79,7 +79,7 @@ def _answer(
             "series": asked.name,
             "target": str(target.root) if target else None,
             "patches": [
-                result.as_json() | {"applied": state, "proof": proof}
+                result.as_json() | _worth(session, result) | {"applied": state, "proof": proof}
                 for result, state, proof in rows
             ],
             "watched": [one.as_json() for one in watched],
@@ -120,9 +120,20 @@ def _print(
     ]
     show.print_table(("PR", "Patch…", "Upstream", "Verdict", "Applied", "Proof"), rows)
     show.print_notes(results)
+    if session.verbose:
+        for result in results:
+            for word, text in _worth(session, result).items():
+                if text:
+                    show.print_note(f"{show.label(result.patch)} {word}: {text}")
     for result, (_, proof) in zip(results, states, strict=True):
         if proof == Outcome.NOT_NEEDED:
             _propose_to_drop(result, ready, base)
+
+
+def _worth(session: Session, result: Result) -> dict[str, str]:
+    """Return what upstream.toml says a patch is for, and what it is worth."""
+    request = session.facts.get(result.patch.pr or 0)
+    return {"why": request.why, "gain": request.gain} if request else {}
 
 
 def _propose_to_drop(result: Result, ready: Ready, base: Base) -> None:

@@ -7,6 +7,7 @@ The index, its certificate and its proxy are those that pip is set up with (pip'
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import warnings
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = (10.0, 30.0)
 """Seconds to connect, and between two pieces of an answer."""
+_SETTINGS = ("index-url", "cert", "proxy", "no-index")
 
 
 class Tracker(Protocol):
@@ -223,11 +225,13 @@ class Index:
 def pip_settings() -> dict[str, str]:
     """Return pip's own settings for fetching, without their sections.
 
-    pip is asked, since it reads five files and the environment; without pip there are none.
+    pip is asked, since it reads five files and the environment. Without pip there is still the
+    environment, which other installers follow too.
     """
+    spoken = {key: os.environ.get(f"PIP_{key.upper().replace('-', '_')}") for key in _SETTINGS}
     command = [sys.executable, "-m", "pip", "config", "list"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
-    settings: dict[str, str] = {}
+    settings = {key: value for key, value in spoken.items() if value}
     # What is for one command alone counts less than "global", the environment most.
     ranks = {"download": 0, "global": 1, ":env:": 2}
     lines = [line.partition("=") for line in ran.stdout.splitlines()]

@@ -1,8 +1,9 @@
 """The door to git, and the only user of GitPython. Nothing here knows what a series is."""
 
 from vpatch.doors.git.command import GitError, drop_inherited_variables
-from vpatch.doors.git.repo import NewCommit, Repo, init, quoted
+from vpatch.doors.git.repo import Repo, init
 from vpatch.doors.git.stage import Stage
+from vpatch.doors.git.stream import NewCommit, quoted
 
 __all__ = [
     "GitError",

@@ -6,13 +6,13 @@ import os
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpatch.doors.git.command import Command, GitError
-from vpatch.doors.git.stage import NULL_ID, Stage, index_info, temporary_folder
+from vpatch.doors.git.stage import Stage, index_info, temporary_folder
+from vpatch.doors.git.stream import NewCommit, commit_stream
 from vpatch.values.paths import decode, encode
 from vpatch.values.tree import Entries, Entry
 
@@ -29,18 +29,6 @@ _NOBODY = {
     "GIT_COMMITTER_EMAIL": "vpatch@localhost",
     "GIT_COMMITTER_DATE": "@0 +0000",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class NewCommit:
-    """A commit to be written."""
-
-    author: str
-    """``Name <address>``."""
-    date: str
-    """``<seconds since 1970> <+hhmm>``, author's and committer's."""
-    message: bytes
-    change: Mapping[str, Entry | None]
 
 
 class Repo(Command):
@@ -191,20 +179,8 @@ class Repo(Command):
         if not commits:
             return []
         ref = f"refs/vpatch/replay/{os.getpid()}"
-        lines = [b"feature done\n"]
-        for mark, commit in enumerate(commits, 1):
-            lines += _commit_command(ref, mark, commit)
-            if mark == 1:
-                lines.append(b"from %s\n" % parent.encode())
-            # What is deleted goes first: a file may take the place of a folder.
-            order = sorted(
-                commit.change.items(), key=lambda item: (item[1] is not None, item[0])
-            )
-            lines += [_change_command(path, entry) for path, entry in order]
-        lines += [b"get-mark :%d\n" % mark for mark in range(1, len(commits) + 1)]
-        # The ref is gone again when the run ends: nothing but objects is left.
-        lines.append(b"reset %s\nfrom %s\n\ndone\n" % (ref.encode(), NULL_ID.encode()))
-        ran = self.run("fast-import", "--quiet", "--force", stdin=b"".join(lines))
+        stream = commit_stream(ref, parent, commits)
+        ran = self.run("fast-import", "--quiet", "--force", stdin=stream)
         return decode(ran.out).split()
 
     def merge(self, ancestor: str, ours: str, theirs: str) -> tuple[bool, str]:
@@ -300,28 +276,6 @@ def _listed(out: bytes) -> Entries:
         mode, _, oid = words.split()
         found[path] = Entry(mode, oid)
     return found
-
-
-def _commit_command(ref: str, mark: int, commit: NewCommit) -> list[bytes]:
-    person = encode(f"{commit.author} {commit.date}")
-    fixed = encode(f"vpatch <vpatch@localhost> {commit.date}")
-    return [
-        b"commit %s\nmark :%d\n" % (ref.encode(), mark),
-        b"author %s\ncommitter %s\n" % (person, fixed),
-        b"data %d\n%s\n" % (len(commit.message), commit.message),
-    ]
-
-
-def _change_command(path: str, entry: Entry | None) -> bytes:
-    if entry is None:
-        return b"D %s\n" % quoted(path)
-    return b"M %s %s %s\n" % (entry.mode.encode(), entry.oid.encode(), quoted(path))
-
-
-def quoted(path: str) -> bytes:
-    """Return a path as git-fast-import(1) reads it."""
-    raw = encode(path).replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    return b'"%s"' % raw.replace(b"\n", b"\\n")
 
 
 def init(path: Path, *, bare: bool) -> None:

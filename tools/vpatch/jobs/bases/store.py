@@ -254,7 +254,8 @@ class Bases:
 
     def complete(self, base: Base) -> None:
         """Bring every file of a base into the store; one from a git remote comes without."""
-        missing = self._remote.missing(base.commit) if self._url else []
+        from_git = bool(self._url) and base.source == shown(self._url)
+        missing = self._remote.missing(base.commit) if from_git else []
         if missing:
             with self._alone():
                 self._remote.complete(missing)
