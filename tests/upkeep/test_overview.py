@@ -1,0 +1,138 @@
+"""``PATCHES.md``: what people read, and what hostile text may not do in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from support import series_of
+from vpatch.upkeep.overview import code, escaped, overview
+from vpatch.values.base import Base
+from vpatch.values.facts import PullRequest
+
+PROJECT = "https://github.com/vllm-project/vllm"
+MAIL = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
+From: Ada <ada@example.org>
+Date: Fri, 2 Jan 2026 10:00:00 +0000
+Subject: [PATCH] {subject}
+
+Body.
+
+Upstream-PR: https://github.com/vllm-project/vllm/pull/11
+---
+diff --git a/{path} b/{path}
+--- a/{path}
++++ b/{path}
+@@ -1 +1 @@
+-one
++two
+"""
+BASE = Base("v0.16.0", "1" * 40, "here")
+KNOWN = PullRequest(
+    11,
+    "Edit a",
+    "merged",
+    date(2026, 1, 2),
+    merged_in="v0.17.0",
+    why="It helps.",
+    gain="measured: twice as fast",
+    follow_ups=(12, 13),
+)
+
+
+def page_of(
+    subject: str, facts: PullRequest = KNOWN, name: str = "11-a.patch", path: str = "vllm/a.py"
+) -> str:
+    """Return the page for one patch."""
+    series = series_of(BASE, {name: MAIL.format(subject=subject, path=path).encode()})
+    watched = PullRequest(99, subject, "open", date(2026, 1, 3), why=facts.why, gain=facts.gain)
+    return overview({"v0.16.0": series}, {11: facts, 99: watched}, PROJECT)
+
+
+def test_the_page_says_what_is_carried_and_why() -> None:
+    """A table for the base, a part for each patch, and what is only watched."""
+    page = page_of("Edit a")
+    row = f"| 1 | [#11]({PROJECT}/pull/11) | Edit a | Ada | merged in v0.17.0 (2026-01-02) |"
+    assert row in page
+    assert f"### [#11]({PROJECT}/pull/11) Edit a\n\nIt helps.\n" in page
+    assert f"Follow-ups: [#12]({PROJECT}/pull/12), [#13]({PROJECT}/pull/13).\n" in page
+    assert "`11-a.patch` changes:\n\n- `vllm/a.py`\n" in page
+    assert "## Watched\n" in page
+    assert f"| [#99]({PROJECT}/pull/99) | Edit a | open (2026-01-03) | It helps. |" in page
+
+
+def test_the_newest_base_comes_first() -> None:
+    """Series are told from the newest to the oldest."""
+    raw = MAIL.format(subject="Edit a", path="vllm/a.py").encode()
+    series = series_of(BASE, {"11-a.patch": raw})
+    page = overview({"v0.16.0": series, "v0.33.0": series}, {}, PROJECT)
+    assert page.index("## On v0.33.0") < page.index("## On v0.16.0")
+    assert "Watched" not in page
+
+
+HOSTILE = (
+    "| 9 | forged | row |",
+    "<img src=x onerror=alert(1)>",
+    "<!-- swallow the rest",
+    "[click](javascript:alert(1))",
+    "![pixel](https://evil.example/x.png)",
+    "`code` ``and`` more",
+    "*bold* _it_ ~~gone~~ $math$",
+    "# heading",
+    "- list",
+    "+ list",
+    "12. list",
+    "> quote",
+    "&lt;entity&gt; &#x1f;",
+    "@everyone",
+    "back\\slash \\| pipe",
+    "--- rule",
+    "=== rule",
+    "escape \x1b[31m code \x9b \u202e bidi",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_shows_text_as_it_is(text: str) -> None:
+    """A reader of Markdown gives back the very text: no tag, no link, no list."""
+    markdown_it = pytest.importorskip("markdown_it")
+    reader = markdown_it.MarkdownIt("commonmark", {"html": True}).enable("strikethrough")
+    tokens = reader.parse(escaped(text))
+    assert [token.type for token in tokens] == ["paragraph_open", "inline", "paragraph_close"]
+    inner = tokens[1].children
+    assert {token.type for token in inner} <= {"text", "text_special"}
+    shown = "".join(token.content for token in inner)
+    if "\x1b" in text:
+        assert shown == r"escape \x1b[31m code \x9b \x202e bidi"
+    else:
+        assert shown == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_title_breaks_the_page(text: str) -> None:
+    """Whatever stands in subject, reason or title: the same tables, headings and parts."""
+    markdown_it = pytest.importorskip("markdown_it")
+    reader = markdown_it.MarkdownIt("commonmark", {"html": True}).enable("table")
+
+    def form(page: str) -> list[str]:
+        kinds = [token.type for token in reader.parse(page)]
+        return [kind for kind in kinds if not kind.startswith("inline")]
+
+    facts = replace(KNOWN, why=f"{text}\n\n{text}", gain=text, merged_in=text)
+    page = page_of(text.replace("\x9b", ""), facts)
+    assert form(page) == form(page_of("Edit a"))
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("name", ["a`b", "`", "``x``", "a`<b>`c", "\x1b[2J"])
+def test_code_spans_hold(name: str) -> None:
+    """A file name with backticks or escape codes stays one piece of code."""
+    markdown_it = pytest.importorskip("markdown_it")
+    tokens = markdown_it.MarkdownIt().parse(f"- {code(name)}")
+    inner = next(token for token in tokens if token.type == "inline").children
+    assert [token.type for token in inner] == ["code_inline"]
+    assert inner[0].content == name.replace("\x1b", "\\x1b")
+    page = page_of("Edit a", path=f"vllm/{name.replace(chr(27), '')}.py")
+    assert code(f"vllm/{name.replace(chr(27), '')}.py") in page
