@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: help apply status verify check test lint bench clean
+.PHONY: help apply status verify smoke check test lint bench clean
 
 help:
 	@echo "make apply [BASE=v0.16.0]  set up, get that vLLM, put the series on it, show the state"
 	@echo "make status [BASE=...]     show what each patch does on a base"
 	@echo "make verify [BASE=...]     compare the checkout with what the series makes of it"
+	@echo "make smoke [BASE=...]      prove each patch, in an environment with that vLLM for the CPU"
 	@echo "make check                 check the patches folder itself"
 	@echo "make test                  lint, type check and test vpatch"
 	@echo "make bench                 compare its speed with git's own, on real releases"
@@ -23,6 +24,9 @@ apply: $(VENV)/.vpatch
 
 status verify: $(VENV)/.vpatch
 	$(BIN)/vpatch $@ --base $(BASE)
+
+smoke: $(VENV)/.vpatch build/env-$(BASE)/.vpatch
+	$(BIN)/vpatch smoke --base $(BASE) --python build/env-$(BASE)
 
 check: $(VENV)/.vpatch
 	$(BIN)/vpatch check
@@ -46,6 +50,9 @@ $(VENV)/.vpatch: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
+
+build/env-%/.vpatch: tools/environment.py | $(VENV)/.vpatch
+	$(BIN)/python tools/environment.py build/env-$* $*
 
 $(VENV)/.vpatch-test: $(VENV)/.vpatch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"

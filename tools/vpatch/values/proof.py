@@ -46,6 +46,8 @@ class Case:
     name: str
     state: State
     message: str = ""
+    module: str = ""
+    """The test file's name without its ending."""
 
     @property
     def is_control(self) -> bool:

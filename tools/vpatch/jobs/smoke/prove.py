@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -19,6 +19,7 @@ from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     from vpatch.doors.git import Repo
     from vpatch.doors.python import Installed
@@ -60,16 +61,18 @@ class Prover:
             ThreadPoolExecutor(self.workers) as pool,
         ):
             trees = self._overlays(Path(folder), wanted)
-            jobs = [
-                pool.submit(self._one, number, trees, done)
+            asked = [
+                number
                 for number, result in enumerate(self.replay.results)
                 if result.patch.name in wanted
             ]
+            # First in the queue, so that whoever waits for it waits for what has begun.
+            together = pool.submit(self._together, asked, trees)
+            jobs = [pool.submit(self._one, number, trees, together, done) for number in asked]
             try:
                 return [job.result() for job in jobs]
             except BaseException:
-                for job in jobs:
-                    job.cancel()
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
     def _overlays(self, folder: Path, wanted: set[str]) -> dict[int, Path]:
@@ -96,12 +99,33 @@ class Prover:
             whole |= change
         return {path: contents[entry.oid] if entry else None for path, entry in whole.items()}
 
-    def _one(self, number: int, trees: dict[int, Path], done: Callable[[Proof], None]) -> Proof:
-        proof = self._proof(number, trees)
+    def _together(self, asked: list[int], trees: dict[int, Path]) -> dict[Path, TestRun]:
+        """Run every test on the whole series in one process: importing vLLM takes longest."""
+        patches = [self.replay.results[number].patch for number in asked]
+        tests = [test for patch in patches if (test := test_of(self.smoke, patch))]
+        if not tests or not self.found.has_pytest:
+            return {}
+        run = self._run(tests, trees[len(self.replay.results)], self.seconds * len(tests))
+        found: dict[Path, TestRun] = {}
+        for test in tests:
+            cases = tuple(case for case in run.cases if case.module == test.stem)
+            found[test] = replace(run, cases=cases, seconds=run.seconds / len(tests))
+        return found
+
+    def _one(
+        self,
+        number: int,
+        trees: dict[int, Path],
+        together: Future[dict[Path, TestRun]],
+        done: Callable[[Proof], None],
+    ) -> Proof:
+        proof = self._proof(number, trees, together)
         done(proof)
         return proof
 
-    def _proof(self, number: int, trees: dict[int, Path]) -> Proof:
+    def _proof(
+        self, number: int, trees: dict[int, Path], together: Future[dict[Path, TestRun]]
+    ) -> Proof:
         result = self.replay.results[number]
         patch = result.patch
         test = test_of(self.smoke, patch)
@@ -114,24 +138,32 @@ class Prover:
             why = f"pytest is not installed beside {self.found.python}"
         if why or test is None:
             return Proof(patch.name, patch.pr, Outcome.NOT_RUN, why)
-        last = len(self.replay.results)
-        red, green = self._run(test, trees[number]), self._run(test, trees[number + 1])
-        whole = green if last == number + 1 else self._run(test, trees[last])
+        red, green = (
+            self._run([test], trees[step], self.seconds) for step in (number, number + 1)
+        )
+        whole = together.result()[test]
+        if whole.state != "passed":
+            # Tests in one process can be in each other's way: this one is asked alone.
+            whole = self._run([test], trees[len(self.replay.results)], self.seconds)
         outcome, cause = judge(red, green, whole)
         return Proof(patch.name, patch.pr, outcome, cause, red, green, whole)
 
-    def _run(self, test: Path, tree: Path) -> TestRun:
-        """Run one test file over one overlay."""
+    def _run(self, tests: list[Path], tree: Path, seconds: float) -> TestRun:
+        """Run test files over one overlay, in one process."""
         with tempfile.TemporaryDirectory(prefix="run-", dir=tree.parent) as folder:
             report = Path(folder, "report.xml")
             command = [str(self.found.python), "-m", "pytest", "-q", "-rs", "--tb=short"]
-            # The project's own pytest settings are not for these tests.
-            command += ["-c", os.devnull, f"--rootdir={test.parent}", "-p", "no:cacheprovider"]
-            command += [f"--junitxml={report}", str(test.absolute())]
+            # The settings of the project around them are not for these tests.
+            own = self.smoke / "pytest.ini"
+            command += ["-c", str(own) if own.is_file() else os.devnull]
+            command += [f"--rootdir={self.smoke}", "-p", "no:cacheprovider"]
+            command += [f"--junitxml={report}", *map(str, tests)]
             env = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-            ran = python.run(command, env=env, cwd=Path(folder), seconds=self.seconds)
+            # Plugins that happen to be installed beside vLLM are no part of a proof.
+            env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+            ran = python.run(command, env=env, cwd=Path(folder), seconds=seconds)
             if ran.timed_out:
-                broken = f"it did not end in {self.seconds:.0f} s and was killed"
+                broken = f"it did not end in {seconds:.0f} s and was killed"
                 return TestRun((), ran.seconds, ran.output, broken)
             cases = tuple(_cases(report)) if report.is_file() else ()
             broken = "" if report.is_file() else _death(ran.status)
@@ -153,9 +185,10 @@ def _cases(report: Path) -> Iterator[Case]:
         return
     states = {"failure": State.FAILED, "error": State.ERROR, "skipped": State.SKIPPED}
     for element in root.iter("testcase"):
-        case = Case(element.get("name", ""), State.PASSED)
+        module = element.get("classname", "").split(".")[0]
+        case = Case(element.get("name", ""), State.PASSED, module=module)
         for child in element:
             if child.tag in states:
                 message = " ".join(child.get("message", "").split())[:_SHOWN]
-                case = Case(case.name, states[child.tag], message)
+                case = replace(case, state=states[child.tag], message=message)
         yield case
