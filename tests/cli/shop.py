@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from support import PYPROJECT, Project, git, lines, tree_of
+from support import git, lines, tree_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support import Desk
+    from support import Desk, Project
 
 SOURCE = {
     "vllm/a.py": lines(1, 30),
@@ -25,14 +25,30 @@ NAMES = ("101-edit-a.patch", "102-files.patch", "103-rename.patch", "104-again-a
 
 
 @dataclass(frozen=True)
-class Shop:
-    """A desk on which a series for v0.16.0 lies, and the release to be had."""
+class Stock:
+    """What every shop has, and no test changes."""
 
-    desk: Desk
+    folder: Path
+    """Holds ``origin``, upstream's repository, and ``clone``, a clone of it."""
     author: Project
     """Where the patches were made."""
     patches: dict[str, bytes]
     """The series, by file name."""
+    archive: bytes
+    """The source distribution of v0.16.0."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A desk on which a series for v0.16.0 lies, and the release to be had."""
+
+    desk: Desk
+    stock: Stock
+
+    @property
+    def patches(self) -> dict[str, bytes]:
+        """The series, by file name."""
+        return self.stock.patches
 
     @property
     def managed(self) -> Path:
@@ -41,10 +57,7 @@ class Shop:
 
     def clone(self, folder: Path, *options: str) -> Path:
         """Make a clone of the release, as a user has it: on branch main, tagged."""
-        start = {"pyproject.toml": PYPROJECT, "vllm/__init__.py": "", ".gitignore": "*.pyc\n"}
-        origin = folder.with_name(f"{folder.name}-origin")
-        Project(origin, start | SOURCE)
-        git(origin, "tag", "v0.16.0")
+        origin = self.stock.folder / "origin"
         git(folder.parent, "clone", "-q", *options, f"file://{origin}", str(folder))
         return folder
 

@@ -46,7 +46,7 @@ def test_the_series_becomes_one_commit_a_patch(shop: Shop) -> None:
     ada = "Ada <ada@example.org> vpatch <vpatch@localhost>"
     assert set(people.splitlines()) == {ada}
     dates = git(place, "log", "--reverse", "--format=%ad|%cd", "v0.16.0..").splitlines()
-    authored = git(shop.author.folder, "log", "--reverse", "-4", "--format=%ad|%ad")
+    authored = git(shop.stock.author.folder, "log", "--reverse", "-4", "--format=%ad|%ad")
     assert dates == authored.splitlines()
     assert git(place, "status", "--porcelain") == ""
     assert (place / "vllm/a.py").read_text() == lines(1, 30, l7="seven", l20="twenty")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support import Project, git, lines, sdist
+from support import Desk, IndexServer, Project, git, lines, sdist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from support import Desk
 
 START = {"vllm/a.py": lines(1, 30), "vllm/b.py": lines(1, 30), "tests/test_a.py": "a = 1\n"}
 FACTS = """
@@ -76,12 +75,17 @@ class Place:
         return found
 
 
-@pytest.fixture
-def place(desk: Desk, tmp_path: Path) -> Place:
+@pytest.fixture(scope="module")
+def in_order(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Lay out a folder in which nothing is wrong, its base at hand."""
+    root = tmp_path_factory.mktemp("in-order")
+    for name in ("project", "home"):
+        (root / name).mkdir()
+    index = IndexServer(root / "index")
+    desk = Desk(root / "project", root / "cache", root / "home", index)
     desk.index.add("0.16.0", sdist("0.16.0", START))
     commit = desk.json("bases", "--fetch", "v0.16.0")["bases"][0]["commit"]
-    author = Project(tmp_path / "author", START)
+    author = Project(root / "author", START)
     first = author.patch(f"Edit a{TRAILER}111", {"vllm/a.py": lines(1, 30, l7="seven")})
     second = author.patch(f"Edit b{TRAILER}112", {"vllm/b.py": lines(1, 30, l7="seven")})
     patches = {"111-a.patch": first, "112-b.patch": second}
@@ -89,7 +93,17 @@ def place(desk: Desk, tmp_path: Path) -> Place:
     made = Place(desk, author, folder, commit)
     made.facts.write_text(FACTS)
     desk.run("check", "--fix")
-    return made
+    yield made
+    index.close()
+
+
+@pytest.fixture
+def place(in_order: Place, tmp_path: Path) -> Place:
+    """Copy that folder, and its cache."""
+    desk = replace(in_order.desk, folder=tmp_path / "project", cache=tmp_path / "cache")
+    shutil.copytree(in_order.desk.folder, desk.folder)
+    shutil.copytree(in_order.desk.cache, desk.cache)
+    return replace(in_order, desk=desk, folder=desk.folder / "patches/v0.16.0")
 
 
 def test_a_folder_in_order(place: Place) -> None:
