@@ -67,7 +67,8 @@ def read_applied(
 
 def _read(err: bytes, said: list[_Said], *, reverse: bool) -> bool:
     """Go through the lines; False where a quotation is of no hunk of this diff."""
-    files = iter(said)
+    # With --reverse, git goes through the files from the last to the first.
+    files = iter(said[::-1] if reverse else said)
     current: _Said | None = None
     at = 0
     while at < len(err):
@@ -120,7 +121,8 @@ def _placed(said: _Said, *, reverse: bool) -> list[Placed | None]:
         if said.failed or number in said.rejected:
             found.append(None)
             continue
-        own = hunk.old_start if reverse else hunk.new_start
+        # A hunk that makes a file has no line before the change, and stands at the first.
+        own = max(hunk.old_start, 1) if reverse else hunk.new_start
         line, offset = said.moved.get(number, (own, 0))
         # git counts lines of the file as its work goes on; a reversed hunk is still there.
         found.append(Placed(line + (shift if reverse else 0), offset))
