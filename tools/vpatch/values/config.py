@@ -58,4 +58,4 @@ def _known(table: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
             hint = f"the keys are {', '.join(keys)}"
             raise FormatError(f"unknown key {key!r}", where=where, hint=hint)
         if not isinstance(value, str):
-            raise FormatError(f"{key!r} is not text", where=where)
+            raise FormatError(f"{key!r} is not text", where=where, hint="put it in quotes")

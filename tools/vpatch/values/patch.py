@@ -195,7 +195,8 @@ def _unzipped(name: str, raw: bytes) -> bytes:
         hint = "unpack it with gzip -d to see what is left"
         raise FormatError(f"broken gzip ({error})", where=name, hint=hint) from error
     if not stream.eof:
-        raise FormatError("broken gzip (cut off, or too large)", where=name)
+        hint = "unpack it with gzip -d to see what is left"
+        raise FormatError("broken gzip (cut off, or too large)", where=name, hint=hint)
     return text
 
 
