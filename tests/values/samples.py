@@ -17,8 +17,8 @@ from support import git
 Files = dict[str, bytes]
 """Path to content."""
 
-fast = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-wide = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+fast = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+wide = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 
 MISLEADING = (
     *("", " ", "\t", "  deep", "x", "y", "# end", "}", "return x", "é ü", "\f", "a\rb"),
@@ -114,6 +114,9 @@ class Trees:
         command = ["apply", "--cached", "--verbose", "--reject", "--whitespace=nowarn"]
         command += ["--reverse"] if reverse else []
         with tempfile.TemporaryDirectory() as place:
+            for path in before:
+                # git writes what it rejects beside the file.
+                Path(place, path).parent.mkdir(parents=True, exist_ok=True)
             ran = self._git(*command, "-", stdin=diff, cwd=place)
         return ran.stderr
 
