@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from support import PYPROJECT, Desk, Project, lines, sdist, tree_of
+from support import PYPROJECT, Desk, Project, git, lines, sdist, tree_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -257,6 +257,35 @@ def test_junit(bench: Bench, tmp_path: Path) -> None:
 
     assert [suite.get("name") for suite in suites] == ["101-add.patch", "102-mul.patch"]
     assert {suite.get("failures") for suite in suites} == {"0"}
+
+
+def test_each_hunk(bench: Bench) -> None:
+    """Hunks are taken out one at a time, and those whose loss no test sees are named."""
+
+    other = lines(1, 9).replace("line", "LINE =")
+    bench.author.back(git(bench.author.folder, "rev-list", "--max-parents=0", "HEAD"))
+    both = bench.author.patch(
+        "both", {"vllm/math/add.py": RIGHT_ADD, "vllm/other.py": f"{other}# more\n"}
+    )
+    bench.desk.write_series("v0.16.0", {"101-add.patch": both})
+    found = bench.desk.json("smoke", "--python", str(bench.env), "--each-hunk")["hunks"]
+
+    assert [(one["path"], one["noticed"]) for one in found] == [
+        ("vllm/math/add.py", True),
+        ("vllm/other.py", False),
+    ]
+    assert "test_right" in found[0]["cause"]
+
+
+def test_no_such_release(bench: Bench) -> None:
+    """An installation of a version that the index does not know is refused by name."""
+
+    (info,) = bench.env.glob("lib/*/site-packages/vllm-0.16.0.dist-info")
+    head = "Metadata-Version: 2.1\nName: vllm\nVersion: 0.99.0\n"
+    (info / "METADATA").write_text(head)
+    ran = bench.desk.run("smoke", "--python", str(bench.env), status=2)
+
+    assert "no such release in the index: v0.99.0" in ran.err
 
 
 def test_overlay_is_small(bench: Bench) -> None:

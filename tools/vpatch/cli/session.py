@@ -67,6 +67,8 @@ class Ready(NamedTuple):
     replay: Replay
     made: Repo
     landmarks: dict[Landmark, Held]
+    again: Callable[[Series], Replay]
+    """Puts another series onto the same base."""
 
 
 class Session:
@@ -158,6 +160,8 @@ class Session:
 
     def replayed(self, asked: Asked, target: Checkout | None = None) -> Iterator[Ready]:
         """Replay a series; what is made is there until the caller goes on."""
+        from dataclasses import replace  # noqa: PLC0415, lazy
+
         from vpatch.jobs.bases.store import init_store  # noqa: PLC0415, lazy
         from vpatch.jobs.landmarks import find_landmarks  # noqa: PLC0415, lazy
         from vpatch.jobs.replay import Setting, replay  # noqa: PLC0415, lazy
@@ -177,7 +181,11 @@ class Session:
                 facts=self.facts,
                 landmarks=marks,
             )
-            yield Ready(replay(setting), repo, marks)
+
+            def again(series: Series) -> Replay:
+                return replay(replace(setting, series=series))
+
+            yield Ready(replay(setting), repo, marks, again)
 
     def _home(self, series: Series) -> Callable[[], Base | None]:
         def home() -> Base | None:

@@ -11,6 +11,7 @@ from vpatch.cli import options, show
 from vpatch.cli.session import Terminal, patch_named
 from vpatch.doors import files
 from vpatch.jobs.smoke.record import junit_xml, read_record, record
+from vpatch.jobs.smoke.runner import Runner
 from vpatch.values.base import canonical, version_of
 from vpatch.values.errors import BadInputError, RefusedError
 from vpatch.values.paths import printable
@@ -47,6 +48,11 @@ _MANAGED = "build/env-<base>"
 @click.option(
     "--junit", metavar="FILE", type=click.Path(dir_okay=False), help="Write JUnit XML."
 )
+@click.option(
+    "--each-hunk",
+    is_flag=True,
+    help="Take the hunks out one at a time instead, and list those that no test misses.",
+)
 @options.json
 @click.pass_obj
 def command(
@@ -58,6 +64,7 @@ def command(
     timeout: float,
     junit: str | None,
     *,
+    each_hunk: bool,
     as_json: bool,
 ) -> int:
     r"""Prove patches: the test of each is red on the series without it, green with it.
@@ -70,6 +77,7 @@ def command(
       vpatch smoke --base v0.16.0
       vpatch smoke 33303 34863 --python ~/venv/bin/python
       vpatch smoke --junit proofs.xml
+      vpatch smoke 33303 --each-hunk
     """
     from vpatch.doors.python import installed  # noqa: PLC0415, lazy
 
@@ -86,7 +94,10 @@ def command(
     names = [patch_named(asked.series, patch) for patch in patches]
     for ready in session.replayed(asked):
         _refuse_foreign(ready, found, package)
-        proofs = _prove(session, ready, found, names, timeout)
+        runner = Runner(found, session.folder.smoke.absolute(), timeout)
+        if each_hunk:
+            return _weigh(session, asked, ready, runner, names, as_json=as_json)
+        proofs = _prove(session, ready, runner, names)
         smoke = session.folder.smoke
         old = read_record(session.proofs)
         files.write(session.proofs, record(old, ready.replay, proofs, smoke))
@@ -142,14 +153,54 @@ def _refuse_foreign(ready: Ready, found: Installed, package: str) -> None:
         Terminal().say(f"not as in {replay.base.name}, and not touched by the series: {shown}")
 
 
-def _prove(
-    session: Session, ready: Ready, found: Installed, names: list[str], timeout: float
-) -> list[Proof]:
-    from vpatch.jobs.smoke.prove import Prover  # noqa: PLC0415, lazy
+def _weigh(
+    session: Session,
+    asked: Asked,
+    ready: Ready,
+    runner: Runner,
+    names: list[str],
+    *,
+    as_json: bool,
+) -> int:
+    """Weigh the hunks of patches; what no test misses is told, and is no failure."""
+    import os  # noqa: PLC0415, lazy
+
+    from vpatch.jobs.smoke.weigh import Scale  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
-    smoke = session.folder.smoke
-    prover = Prover(ready.replay, ready.made, found, package, smoke.absolute(), timeout)
+    scale = Scale(ready.again, ready.made, runner, package, os.cpu_count() or 1)
+    terminal = Terminal()
+    weights = []
+    for name in names or [patch.name for patch in asked.series.patches]:
+        weights += scale.weigh(
+            asked.series,
+            name,
+            lambda one: terminal.say(f"{one.path}:{one.old_start} {one.cause}"),
+        )
+    if as_json:
+        answer = {"base": asked.base.as_json(), "series": asked.name}
+        show.print_json(answer | {"hunks": [one.as_json() for one in weights], "ok": True})
+        return 0
+    rows = [
+        (
+            f"#{one.pr}" if one.pr else one.name,
+            f"{one.path}:{one.old_start}",
+            "yes" if one.noticed else "no",
+        )
+        for one in weights
+    ]
+    show.print_table(("PR", "Hunk…", "Missed"), rows)
+    for one in weights:
+        if not one.noticed:
+            show.print_note(f"{one.path}:{one.old_start}: {one.cause}")
+    return 0
+
+
+def _prove(session: Session, ready: Ready, runner: Runner, names: list[str]) -> list[Proof]:
+    from vpatch.jobs.smoke.prove import Prover  # noqa: PLC0415, lazy
+
+    package, found = session.config.upstream.package, runner.found
+    prover = Prover(ready.replay, ready.made, runner, package)
     wanted = names or [patch.name for patch in ready.replay.series.patches]
     terminal = Terminal()
     terminal.say(f"proving {len(wanted)} patches with {found.name} {found.version}")

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
-from vpatch.doors import python
 from vpatch.jobs.smoke.overlay import make_overlay
 from vpatch.jobs.smoke.record import test_of
-from vpatch.values.proof import Case, Outcome, Proof, State, TestRun, judge
+from vpatch.values.proof import Outcome, Proof, TestRun, judge
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
 
     from vpatch.doors.git import Repo
-    from vpatch.doors.python import Installed
+    from vpatch.jobs.smoke.runner import Runner
     from vpatch.values.tree import Change
     from vpatch.values.verdict import Replay
-
-_SHOWN = 300
-"""Characters of a failing test's message that are kept."""
 
 
 @dataclass
@@ -37,12 +31,8 @@ class Prover:
     replay: Replay
     made: Repo
     """Where the replay's objects are."""
-    found: Installed
+    runner: Runner
     package: str
-    smoke: Path
-    """The folder of the tests."""
-    seconds: float
-    """How long one test file may run on one tree."""
     workers: int = os.cpu_count() or 1
 
     def prove(self, names: Iterable[str], done: Callable[[Proof], None]) -> list[Proof]:
@@ -84,7 +74,10 @@ class Prover:
         contents = self._contents()
         return {
             step: make_overlay(
-                self.found, self.package, self._changed(step, contents), folder / str(step)
+                self.runner.found,
+                self.package,
+                self._changed(step, contents),
+                folder / str(step),
             )
             for step in sorted(steps)
         }
@@ -102,10 +95,10 @@ class Prover:
     def _together(self, asked: list[int], trees: dict[int, Path]) -> dict[Path, TestRun]:
         """Run every test on the whole series in one process: importing vLLM takes longest."""
         patches = [self.replay.results[number].patch for number in asked]
-        tests = [test for patch in patches if (test := test_of(self.smoke, patch))]
-        if not tests or not self.found.has_pytest:
+        tests = [test for patch in patches if (test := test_of(self.runner.smoke, patch))]
+        if not tests or not self.runner.found.has_pytest:
             return {}
-        run = self._run(tests, trees[len(self.replay.results)], self.seconds * len(tests))
+        run = self.runner.run(tests, trees[len(self.replay.results)])
         found: dict[Path, TestRun] = {}
         for test in tests:
             cases = tuple(case for case in run.cases if case.module == test.stem)
@@ -128,67 +121,20 @@ class Prover:
     ) -> Proof:
         result = self.replay.results[number]
         patch = result.patch
-        test = test_of(self.smoke, patch)
+        test = test_of(self.runner.smoke, patch)
         why = ""
         if test is None:
-            why = f"no test_pr{patch.pr or '<N>'}.py in {self.smoke}"
+            why = f"no test_pr{patch.pr or '<N>'}.py in {self.runner.smoke}"
         elif result.verdict is Verdict.CONFLICT:
             why = "the patch has no place on this base"
-        elif not self.found.has_pytest:
-            why = f"pytest is not installed beside {self.found.python}"
+        elif not self.runner.found.has_pytest:
+            why = f"pytest is not installed beside {self.runner.found.python}"
         if why or test is None:
             return Proof(patch.name, patch.pr, Outcome.NOT_RUN, why)
-        red, green = (
-            self._run([test], trees[step], self.seconds) for step in (number, number + 1)
-        )
+        red, green = (self.runner.run([test], trees[step]) for step in (number, number + 1))
         whole = together.result()[test]
         if whole.state != "passed":
             # Tests in one process can be in each other's way: this one is asked alone.
-            whole = self._run([test], trees[len(self.replay.results)], self.seconds)
+            whole = self.runner.run([test], trees[len(self.replay.results)])
         outcome, cause = judge(red, green, whole)
         return Proof(patch.name, patch.pr, outcome, cause, red, green, whole)
-
-    def _run(self, tests: list[Path], tree: Path, seconds: float) -> TestRun:
-        """Run test files over one overlay, in one process."""
-        with tempfile.TemporaryDirectory(prefix="run-", dir=tree.parent) as folder:
-            report = Path(folder, "report.xml")
-            command = [str(self.found.python), "-m", "pytest", "-q", "-rs", "--tb=short"]
-            # The settings of the project around them are not for these tests.
-            own = self.smoke / "pytest.ini"
-            command += ["-c", str(own) if own.is_file() else os.devnull]
-            command += [f"--rootdir={self.smoke}", "-p", "no:cacheprovider"]
-            command += [f"--junitxml={report}", *map(str, tests)]
-            env = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-            # Plugins that happen to be installed beside vLLM are no part of a proof.
-            env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-            ran = python.run(command, env=env, cwd=Path(folder), seconds=seconds)
-            if ran.timed_out:
-                broken = f"it did not end in {seconds:.0f} s and was killed"
-                return TestRun((), ran.seconds, ran.output, broken)
-            cases = tuple(_cases(report)) if report.is_file() else ()
-            broken = "" if report.is_file() else _death(ran.status)
-            return TestRun(cases, ran.seconds, ran.output, broken)
-
-
-def _death(status: int) -> str:
-    if status < 0:
-        return f"the interpreter died by {signal.Signals(-status).name}"
-    return f"pytest left no report (exit status {status})"
-
-
-def _cases(report: Path) -> Iterator[Case]:
-    """Read pytest's JUnit report."""
-    try:
-        root = ET.parse(report).getroot()  # noqa: S314, pytest's own file
-    except ET.ParseError:
-        yield Case("report", State.ERROR, "the report is cut off")
-        return
-    states = {"failure": State.FAILED, "error": State.ERROR, "skipped": State.SKIPPED}
-    for element in root.iter("testcase"):
-        module = element.get("classname", "").split(".")[0]
-        case = Case(element.get("name", ""), State.PASSED, module=module)
-        for child in element:
-            if child.tag in states:
-                message = " ".join(child.get("message", "").split())[:_SHOWN]
-                case = replace(case, state=states[child.tag], message=message)
-        yield case
