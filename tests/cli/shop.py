@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import os
+import signal
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from unittest import mock
 
-from support import git, lines, tree_of
+from support import Desk, Ran, git, lines, tree_of
+from vpatch.cli import main as command_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support import Desk, Project
+    from support import Project
 
 SOURCE = {
     "vllm/a.py": lines(1, 30),
@@ -22,6 +29,42 @@ SOURCE = {
 }
 """The release v0.16.0."""
 NAMES = ("101-edit-a.patch", "102-files.patch", "103-rename.patch", "104-again-a.patch")
+
+
+class NearDesk(Desk):
+    """A desk whose calls run in this process: many small cases need no Python of their own."""
+
+    def run(self, *args: str, status: int | None = 0) -> Ran:
+        """Run vpatch to its end, as its own process would."""
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+        handlers = {number: signal.getsignal(number) for number in (2, 15)}
+        code: object = None
+        with (
+            mock.patch.dict(os.environ, self.env, clear=True),
+            mock.patch.object(sys, "argv", ["vpatch", "-C", str(self.folder), *args]),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            try:
+                command_line.main()
+            except SystemExit as ended:
+                code = ended.code
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+        said = []
+        for stream in (out, err):
+            stream.flush()
+            stream.seek(0)
+            said.append(stream.read())
+        assert isinstance(code, int)
+        assert status is None or code == status, f"{args}: {said}"
+        return Ran(code, *said)
+
+
+def nearer(desk: Desk) -> NearDesk:
+    """Return the same desk, its calls in this process."""
+    return NearDesk(desk.folder, desk.cache, desk.home, desk.index)
 
 
 @dataclass(frozen=True)
@@ -49,6 +92,11 @@ class Shop:
     def patches(self) -> dict[str, bytes]:
         """The series, by file name."""
         return self.stock.patches
+
+    @property
+    def near(self) -> NearDesk:
+        """The desk, its calls in this process."""
+        return nearer(self.desk)
 
     @property
     def managed(self) -> Path:

@@ -43,7 +43,7 @@ def wide(shop: Shop, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("end", "moments"), [(signal.SIGKILL, 10), (signal.SIGTERM, 4), (signal.SIGINT, 4)]
+    ("end", "moments"), [(signal.SIGKILL, 8), (signal.SIGTERM, 3), (signal.SIGINT, 3)]
 )
 def test_a_signal_at_any_moment(
     shop: Shop, wide: Path, end: signal.Signals, moments: int

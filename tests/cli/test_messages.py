@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.shop import SOURCE, Shop
+from cli.shop import SOURCE, Shop, nearer
 from support import sdist
 from vpatch.cli import main as command_line
 from vpatch.jobs.folder import Folder
@@ -56,7 +56,7 @@ def in_process(
 )
 def test_wrong_usage(shop: Shop, args: tuple[str, ...], said: str) -> None:
     """Exit status 2, the reason on standard error, nothing on standard output."""
-    ran = shop.desk.run(*args, status=None)
+    ran = shop.near.run(*args, status=None)
     assert said in ran.err
     assert ran.status == 2, ran
     assert ran.out == ""
@@ -78,7 +78,7 @@ def test_no_verb_shows_the_help(desk: Desk) -> None:
 @pytest.mark.parametrize("verb", command_line.VERBS)
 def test_the_help_of_every_verb_has_an_example(desk: Desk, verb: str) -> None:
     """``vpatch VERB --help`` shows calls to copy, and -v among the options."""
-    ran = desk.run(verb, "--help")
+    ran = nearer(desk).run(verb, "--help")
     assert f"  vpatch {verb}" in ran.out.partition("Example")[2]
     assert "-v, --verbose" in ran.out
 
@@ -94,7 +94,7 @@ def test_a_series_for_no_lower_release(shop: Shop) -> None:
 def test_a_folder_without_patches(desk: Desk) -> None:
     """No patches folder, no such folder, no series: each says what to do."""
     for verb in ("apply", "status", "verify", "check", "unapply"):
-        ran = desk.run(verb, "--json", status=2)
+        ran = nearer(desk).run(verb, "--json", status=2)
         assert ran.out == ""
         assert f"error: no patches folder: {desk.folder / 'patches'}" in ran.err
         assert "hint: run vpatch in the folder that holds patches/" in ran.err
@@ -109,10 +109,10 @@ def test_a_folder_without_patches(desk: Desk) -> None:
 @pytest.mark.parametrize("verb", LONG)
 def test_json_is_taken_on_either_side_of_the_verb(shop: Shop, verb: str) -> None:
     """--json and -v work before the verb and behind it."""
-    shop.desk.run("apply")
+    shop.near.run("apply")
     (shop.desk.folder / "patches/upstream.toml").write_text("")
-    before = shop.desk.run("--json", "-v", verb, status=None)
-    behind = shop.desk.run(verb, "--json", "-v", status=None)
+    before = shop.near.run("--json", "-v", verb, status=None)
+    behind = shop.near.run(verb, "--json", "-v", status=None)
     for ran in (before, behind):
         assert ran.status in (0, 1)
         assert json.loads(ran.out)["schema"] == 1
@@ -134,7 +134,7 @@ def test_gits_own_words_are_for_those_who_ask(shop: Shop) -> None:
 def test_without_an_answer_there_is_no_json(shop: Shop, verb: str) -> None:
     """A broken file: exit status 3, the message on standard error, standard output empty."""
     (shop.desk.folder / "vpatch.toml").write_text("base = 3\n")
-    ran = shop.desk.run(verb, "--json", status=3)
+    ran = shop.near.run(verb, "--json", status=3)
     assert ran.out == ""
     assert ran.err.startswith("error: 'base' is not text: ")
     assert "vpatch.toml" in ran.err
@@ -217,7 +217,7 @@ def test_a_message_obeys_no_terminal(
 def test_a_pipe_gets_plain_text(shop: Shop, verb: str) -> None:
     """No colour, no cursor movement and no padding where nobody looks, whatever TERM says."""
     env = shop.desk.env | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-    shop.desk.run("apply")
+    shop.near.run("apply")
     command = shop.desk.command(verb)
     ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert ran.returncode in (0, 1)

@@ -45,7 +45,7 @@ as_of = 2026-01-02
 
 def drift(shop: Shop, clone: Path) -> dict[str, str]:
     """Return path and kind of all that verify names."""
-    answer = shop.desk.json("verify", "--checkout", str(clone), status=None)
+    answer = shop.near.json("verify", "--checkout", str(clone), status=None)
     assert set(answer) >= {"schema", "base", "ok", "drift"}
     assert answer["ok"] is (not answer["drift"])
     return {one["path"]: one["kind"] for one in answer["drift"]}
@@ -53,7 +53,7 @@ def drift(shop: Shop, clone: Path) -> dict[str, str]:
 
 def applied(shop: Shop, clone: Path) -> list[str]:
     """Return yes, no or drifted for each patch."""
-    answer = shop.desk.json("status", "--checkout", str(clone), status=None)
+    answer = shop.near.json("status", "--checkout", str(clone), status=None)
     return [patch["applied"] for patch in answer["patches"]]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def refused(shop: Shop, clone: Path, *args: str, status: int = 1) -> Ran:
     """Run a verb that must refuse: one error, one hint, nothing changed."""
     before = state_of(clone)
-    ran = shop.desk.run(*args, "--checkout", str(clone), status=status)
+    ran = shop.near.run(*args, "--checkout", str(clone), status=status)
     assert ran.out == ""
     assert ran.err.startswith("error: ")
     assert ran.err.count("error: ") == ran.err.count("hint: ") == 1
@@ -332,7 +332,7 @@ def test_no_checkout_of_vllm(shop: Shop, clone: Path, tmp_path: Path) -> None:
     }
     for place, words in said.items():
         for verb in ("apply", "unapply", "verify", "status"):
-            ran = shop.desk.run(verb, "--checkout", str(place), status=2)
+            ran = shop.near.run(verb, "--checkout", str(place), status=2)
             assert words in ran.err, place
             assert str(place) in ran.err
             assert "hint: name" in ran.err

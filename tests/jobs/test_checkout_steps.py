@@ -89,9 +89,8 @@ def seen(root: Path) -> dict[str, Any]:
             if path.is_dir() and ".git" not in path.relative_to(root).parts
         ),
         "head": (root / ".git/HEAD").read_text(),
-        "refs": git(root, "for-each-ref"),
+        "refs": tree_of(root / ".git/refs"),
         "index": git(root, "ls-files", "-s"),
-        "status": git(root, "status", "--porcelain"),
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cli.shop import nearer
 from support import Desk, IndexServer, Project, git, lines, sdist
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture
 def place(in_order: Place, tmp_path: Path) -> Place:
     """Copy that folder, and its cache."""
-    desk = replace(in_order.desk, folder=tmp_path / "project", cache=tmp_path / "cache")
+    desk = nearer(in_order.desk)
+    desk = replace(desk, folder=tmp_path / "project", cache=tmp_path / "cache")
     shutil.copytree(in_order.desk.folder, desk.folder)
     shutil.copytree(in_order.desk.cache, desk.cache)
     return replace(in_order, desk=desk, folder=desk.folder / "patches/v0.16.0")
