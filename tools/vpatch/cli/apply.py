@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 @options.json
 @click.pass_obj
-def command(  # noqa: PLR0913, one parameter an option
+def command(
     session: Session,
     base: str | None,
     checkout: str | None,
