@@ -259,6 +259,25 @@ def test_junit(bench: Bench, tmp_path: Path) -> None:
     assert {suite.get("failures") for suite in suites} == {"0"}
 
 
+def test_engine(bench: Bench) -> None:
+    """Tests in the engine folder run on the whole series, and count."""
+
+    folder = bench.desk.folder / "patches/smoke/engine"
+    folder.mkdir()
+    text = "from vllm.math.add import add\nfrom vllm.math.mul import mul\n\n"
+    (folder / "test_all.py").write_text(
+        f"{text}def test_all():\n    assert mul(add(1, 2), 3) == 9\n"
+    )
+    found = bench.desk.json("smoke", "101", "--python", str(bench.env), "--engine")
+    assert found["engine"]["state"] == "passed"
+
+    (folder / "test_all.py").write_text(
+        f"{text}def test_all():\n    assert mul(add(1, 2), 3) == 8\n"
+    )
+    ran = bench.desk.run("smoke", "101", "--python", str(bench.env), "--engine", status=1)
+    assert "engine: failed" in ran.out
+
+
 def test_each_hunk(bench: Bench) -> None:
     """Hunks are taken out one at a time, and those whose loss no test sees are named."""
 

@@ -10,6 +10,7 @@ import click
 from vpatch.cli import options, show
 from vpatch.cli.session import Terminal, patch_named
 from vpatch.doors import files
+from vpatch.jobs.smoke.prove import Prover
 from vpatch.jobs.smoke.record import junit_xml, read_record, record
 from vpatch.jobs.smoke.runner import Runner
 from vpatch.values.base import canonical, version_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vpatch.cli.session import Asked, Ready, Session
     from vpatch.doors.python import Installed
     from vpatch.values.base import Base
-    from vpatch.values.proof import Proof
+    from vpatch.values.proof import Proof, TestRun
 
 _MANAGED = "build/env-<base>"
 
@@ -49,6 +50,11 @@ _MANAGED = "build/env-<base>"
     "--junit", metavar="FILE", type=click.Path(dir_okay=False), help="Write JUnit XML."
 )
 @click.option(
+    "--engine",
+    is_flag=True,
+    help="Run patches/smoke/engine on the whole series as well: minutes, and compiled vLLM.",
+)
+@click.option(
     "--each-hunk",
     is_flag=True,
     help="Take the hunks out one at a time instead, and list those that no test misses.",
@@ -64,6 +70,7 @@ def command(
     timeout: float,
     junit: str | None,
     *,
+    engine: bool,
     each_hunk: bool,
     as_json: bool,
 ) -> int:
@@ -97,13 +104,15 @@ def command(
         runner = Runner(found, session.folder.smoke.absolute(), timeout)
         if each_hunk:
             return _weigh(session, asked, ready, runner, names, as_json=as_json)
-        proofs = _prove(session, ready, runner, names)
+        prover = Prover(ready.replay, ready.made, runner, package)
+        proofs = _prove(prover, names)
+        ran = prover.engine(runner.smoke / "engine") if engine else None
         smoke = session.folder.smoke
         old = read_record(session.proofs)
         files.write(session.proofs, record(old, ready.replay, proofs, smoke))
         if junit:
             files.write(Path(junit), junit_xml(proofs))
-        return _answer(asked, found, proofs, as_json=as_json)
+        return _answer(asked, found, proofs, ran, as_json=as_json)
     return 0
 
 
@@ -196,12 +205,9 @@ def _weigh(
     return 0
 
 
-def _prove(session: Session, ready: Ready, runner: Runner, names: list[str]) -> list[Proof]:
-    from vpatch.jobs.smoke.prove import Prover  # noqa: PLC0415, lazy
-
-    package, found = session.config.upstream.package, runner.found
-    prover = Prover(ready.replay, ready.made, runner, package)
-    wanted = names or [patch.name for patch in ready.replay.series.patches]
+def _prove(prover: Prover, names: list[str]) -> list[Proof]:
+    found = prover.runner.found
+    wanted = names or [patch.name for patch in prover.replay.series.patches]
     terminal = Terminal()
     terminal.say(f"proving {len(wanted)} patches with {found.name} {found.version}")
     return prover.prove(wanted, lambda proof: terminal.say(f"{_label(proof)}: {proof.outcome}"))
@@ -211,14 +217,23 @@ def _label(proof: Proof) -> str:
     return f"#{proof.pr}" if proof.pr else proof.name
 
 
-def _answer(asked: Asked, found: Installed, proofs: list[Proof], *, as_json: bool) -> int:
+def _answer(
+    asked: Asked,
+    found: Installed,
+    proofs: list[Proof],
+    engine: TestRun | None,
+    *,
+    as_json: bool,
+) -> int:
     ok = all(proof.outcome.good for proof in proofs)
+    ok = ok and (engine is None or engine.state == "passed")
     if as_json:
         answer = {
             "base": asked.base.as_json(),
             "series": asked.name,
             "python": str(found.python),
             "proofs": [proof.as_json() for proof in proofs],
+            "engine": engine.as_json() if engine else None,
         }
         show.print_json(answer | {"ok": ok})
         return 0 if ok else 1
@@ -233,7 +248,18 @@ def _answer(asked: Asked, found: Installed, proofs: list[Proof], *, as_json: boo
         show.print_note(f"{_label(proof)} {proof.outcome}: {proof.cause}")
         if proof.outcome is Outcome.FAILED:
             _print_output(proof)
+    if engine:
+        _print_engine(engine)
     return 0 if ok else 1
+
+
+def _print_engine(engine: TestRun) -> None:
+    click.echo(f"engine: {engine.broken or engine.state} in {engine.seconds:.0f} s")
+    for case in engine.cases:
+        note = f" ({case.message})" if case.message else ""
+        show.print_note(f"  {case.state.value} {case.name}{note}")
+    if engine.state in ("failed", "error", "broken"):
+        click.echo(printable(engine.output.rstrip()[-_OUTPUT:]), err=True)
 
 
 def _print_output(proof: Proof) -> None:

@@ -65,6 +65,14 @@ class Prover:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def engine(self, folder: Path) -> TestRun:
+        """Run the tests of a folder on the whole series: what no patch's own test shows."""
+        with tempfile.TemporaryDirectory(prefix="vpatch-smoke-") as place:
+            step = len(self.replay.results)
+            changed = self._changed(step, self._contents())
+            tree = make_overlay(self.runner.found, self.package, changed, Path(place, "tree"))
+            return self.runner.run(sorted(folder.glob("test_*.py")), tree)
+
     def _overlays(self, folder: Path, wanted: set[str]) -> dict[int, Path]:
         """Lay an overlay for each tree that is asked for, by the number of patches in it."""
         steps = {len(self.replay.results)}
