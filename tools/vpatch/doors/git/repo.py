@@ -82,6 +82,14 @@ class Repo(Command):
         ran = self.run("rev-parse", "--verify", "-q", revision, ok=(0, 1, 128))
         return decode(ran.out).strip() if ran.status == 0 else None
 
+    def tip(self, ref: str) -> str | None:
+        """Return the commit of a ref by its full name, or None where there is none.
+
+        ``rev-parse`` would read a name that ends in ``-5-g89a77b1`` as that commit.
+        """
+        ran = self.run("show-ref", "--verify", "-s", ref, ok=(0, 1, 128))
+        return decode(ran.out).strip() or None
+
     def refs(self, *prefixes: str) -> dict[str, tuple[str, str]]:
         """Return commit and subject of every ref below the prefixes."""
         form = "--format=%(refname)%00%(objectname)%00%(contents:subject)"

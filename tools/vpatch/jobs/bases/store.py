@@ -189,7 +189,7 @@ class Bases:
 
     def _from_index(self, name: str) -> Base:
         ref = f"{_INDEX_REFS}{self._package}/{name}"
-        if commit := self.store.resolve(ref):
+        if commit := self.store.tip(ref):
             # Another run fetched it while this one waited for the lock.
             return Base(name, commit, self.store.refs(ref)[ref][1])
         version = version_of(name)
@@ -237,7 +237,7 @@ class Bases:
             raise VpatchError(
                 f"the archive is broken ({error})", where=path.name, hint=hint
             ) from error
-        commit = self.store.resolve(ref)
+        commit = self.store.tip(ref)
         assert commit is not None  # noqa: S101, for mypy: the import made the ref
         return commit
 

@@ -97,7 +97,7 @@ def refuse_foreign_branch(repo: Repo, branch: str, commit: str) -> None:
     Raises:
         RefusedError: Somebody else made its last commit.
     """
-    there = tip(repo, branch)
+    there = repo.tip(branch)
     if not there or there == commit:
         return
     ran = repo.run("log", "-1", "--format=%cn <%ce>", there)
@@ -137,7 +137,7 @@ def refuse_stuck_refs(repo: Repo, branch: str, commit: str, drop: str) -> None:
     """
     lines = ["start"]
     lines += [f"update {branch} {commit}"] if branch else []
-    lines += [f"delete {drop}"] if drop and tip(repo, drop) else []
+    lines += [f"delete {drop}"] if drop and repo.tip(drop) else []
     asked = "\n".join([*lines, "prepare", "abort", ""]).encode()
     ran = repo.run("update-ref", "--stdin", stdin=asked, ok=(0, 128))
     if ran.status:
@@ -195,15 +195,6 @@ def _gives_way(place: Path, known: Iterable[str], repo: Repo) -> bool:
 
 def _is_empty(folder: Path) -> bool:
     return not any(folder.iterdir())
-
-
-def tip(repo: Repo, ref: str) -> str | None:
-    """Return the commit of a ref by its full name, or None where there is none.
-
-    ``rev-parse`` would read a name that ends in ``-5-g89a77b1`` as that commit.
-    """
-    ran = repo.run("show-ref", "--verify", "-s", ref, ok=(0, 1, 128))
-    return decode(ran.out).strip() or None
 
 
 def _short(branch: str) -> str:

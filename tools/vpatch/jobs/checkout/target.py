@@ -20,7 +20,6 @@ from vpatch.jobs.checkout.guard import (
     refuse_moved,
     refuse_own_commits,
     refuse_stuck_refs,
-    tip,
 )
 from vpatch.jobs.checkout.note import Applied, branch_of
 from vpatch.values.base import Base
@@ -197,7 +196,7 @@ class Checkout:
         _, commit = self.head()
         refuse_own_commits(self.repo, before.branch, before.commit, commit)
         # A branch that moved meanwhile is the user's to move.
-        back = tip(self.repo, before.original_ref) if before.original_ref else None
+        back = self.repo.tip(before.original_ref) if before.original_ref else None
         back = back or before.original_commit
         self._move(commit, back, None, branch=before.original_ref, drop=before.branch)
         return before
