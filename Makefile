@@ -3,6 +3,7 @@
 BASE ?= v0.16.0
 PYTHON ?= python3
 VENV ?= .venv
+SMOKE ?=
 BIN = $(VENV)/bin
 
 .PHONY: help apply status verify smoke check test lint bench clean
@@ -26,7 +27,7 @@ status verify: $(VENV)/.vpatch
 	$(BIN)/vpatch $@ --base $(BASE)
 
 smoke: $(VENV)/.vpatch build/env-$(BASE)/.vpatch
-	$(BIN)/vpatch smoke --base $(BASE) --python build/env-$(BASE)
+	$(BIN)/vpatch smoke --base $(BASE) --python build/env-$(BASE) $(SMOKE)
 
 check: $(VENV)/.vpatch
 	$(BIN)/vpatch check
