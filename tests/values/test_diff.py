@@ -499,7 +499,7 @@ def test_no_answer_is_an_error() -> None:
             "breaks",
         ),
         (GIT + b"diff --git a/vllm/y.py b/vllm/y.py\n", "breaks off"),
-        (GIT + b"diff --gi", "counts|breaks off"),
+        (GIT + b"diff --gi", "breaks off behind it, at 'diff --gi'"),
         (GIT + b"@@ -9,3 +9", "cannot read the hunk header"),
         (PLAIN.replace(b"@@ -1,3 +1,3 @@", b"@@ -1,x +1,3 @@"), "cannot read the hunk header"),
         (GIT.replace(b"@@ -1,3 +1,3 @@", b"@@ -1,x +1,3 @@"), "cannot read the header line"),

@@ -268,6 +268,7 @@ def test_paths_by_the_tree() -> None:
         (b"\x1f\x8bnonsense", "broken gzip"),
         (MAIL + DIFF + SIGNATURE + MAIL + DIFF, "2 mails in one file"),
         (DIFF + MAIL + DIFF, "a diff and a mail in it"),
+        (b"diff --cc vllm/y.py\nindex 1,2..3\n" + DIFF, "a combined diff, of a merge"),
         (MAIL + DIFF[:-20], "breaks off|counts"),
         (b"Content-Transfer-Encoding: base64\nSubject: x\n\nZGlmZgo=\n", r"encoded \(base64\)"),
         (b"Content-transfer-encoding: Quoted-Printable\n\n" + DIFF, "quoted-printable"),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from email.message import Message
 
 _FIRST_DIFF = re.compile(
-    rb"^(?:diff --git |--- .*\n\+\+\+ .*\n@@ -|Index: .*\n=+\r?\n"
+    rb"^(?:diff --(?:git|cc|combined) |--- .*\n\+\+\+ .*\n@@ -|Index: .*\n=+\r?\n"
     rb"|Binary files .* differ\r?\n)",
     re.MULTILINE,
 )

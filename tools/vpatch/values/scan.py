@@ -253,6 +253,10 @@ def _mended(
     if not missing and rest.startswith(b"@"):
         raise _no_header(rest, where)
     whole = _counted(piece[header.end() : lines].rstrip(b"\n") + b"\n") or (0, 0)
+    if whole == (old_count, new_count):
+        line = decode(rest.strip(b"\n").split(b"\n")[-1])
+        hint = "get the patch again if it was cut on its way; else delete what stands there"
+        raise FormatError(f"the diff breaks off behind it, at {line!r}", where=where, hint=hint)
     said = decode(header[0].split(b" @@")[0] + b" @@")
     right = f"@@ -{int(header[1])},{whole[0]} +{int(header[3])},{whole[1]} @@"
     hint = f"if the lines are as you want them, write {right}"
