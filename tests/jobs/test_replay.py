@@ -471,3 +471,184 @@ def test_nothing_is_left_in_the_store(upstream: Upstream, author: Project, old: 
 
     assert git(upstream.repo.git_dir, "count-objects", "-v") == before
     assert "replay" not in git(upstream.repo.git_dir, "for-each-ref")
+
+
+BLOCK = "    a = 1\n    b = 2\n    c = 3\n    bad = 4\n    d = 5\n    e = 6\n    f = 7\n"
+FIXED = BLOCK.replace("bad", "good")
+
+
+def twins(first: str, second: str, *, head: str = "", between: str = "") -> str:
+    """Return two functions with the same text but for what is wrong in one of them."""
+    return f"{head}def one():\n{first}\n{lines(1, 20)}{between}\ndef two():\n{second}"
+
+
+def test_a_twin_that_had_it_proves_nothing(upstream: Upstream, tmp_path: Path) -> None:
+    """What another place of the file had all along has not landed."""
+
+    before = twins(FIXED, BLOCK)
+    upstream.release(OLD, {"vllm/a.py": before})
+    author = Project(tmp_path / "author", {"vllm/a.py": before})
+    patch = author.patch("fix two", {"vllm/a.py": twins(FIXED, FIXED)})
+    new = upstream.release(NEW, {"vllm/a.py": twins(FIXED, BLOCK, head="import x\n" * 30)})
+    changed = BLOCK.replace("e = 6", "e = 60")
+    other = upstream.release("v0.18.0", {"vllm/a.py": twins(FIXED, changed)})
+
+    assert one(upstream, patch, new).verdict is Verdict.OFFSET
+    assert one(upstream, patch, other).verdict is Verdict.MERGED
+
+
+def test_not_into_a_twin(upstream: Upstream, tmp_path: Path) -> None:
+    """A hunk does not move into another function that holds the same lines."""
+
+    before = twins(BLOCK, BLOCK)
+    upstream.release(OLD, {"vllm/a.py": before})
+    author = Project(tmp_path / "author", {"vllm/a.py": before})
+    patch = author.patch("fix two", {"vllm/a.py": twins(BLOCK, FIXED)})
+    rewritten = BLOCK.replace("bad = 4", "bad = rewritten(4)")
+    new = upstream.release(NEW, {"vllm/a.py": twins(BLOCK, rewritten)})
+    found = run(upstream, {"a.patch": patch}, new)
+
+    assert found.results[0].verdict is Verdict.CONFLICT
+    assert not found.change
+
+
+def test_entry_before_similar_ones(upstream: Upstream, tmp_path: Path) -> None:
+    """What stands there is not put in again though its surroundings would take it."""
+
+    row = '    "k": (\n        1,\n    ),\n'
+    table = f"T = {{\n{row * 4}}}\n"
+    upstream.release(OLD, {"vllm/a.py": table})
+    author = Project(tmp_path / "author", {"vllm/a.py": table})
+    added = f"T = {{\n{row}" + '    "new": (\n        2,\n    ),\n' + f"{row * 3}}}\n"
+    patch = author.patch("new row", {"vllm/a.py": added})
+    new = upstream.release(NEW, {"vllm/a.py": added})
+
+    assert one(upstream, patch, new).verdict is Verdict.LANDED
+
+
+def test_taken_back_between_other_lines(upstream: Upstream, author: Project, old: Base) -> None:
+    """A change that landed and was taken back is put in again, also between other lines."""
+
+    patch = author.patch("ten", {"vllm/a.py": lines(1, 60, l10="ten")})
+    upstream.release(NEW, {"vllm/a.py": lines(1, 60, l10="ten")})
+    last = upstream.release("v0.18.0", {"vllm/a.py": lines(1, 60, l8="eight")})
+
+    assert one(upstream, patch, last).verdict is Verdict.MERGED
+
+
+def test_a_series_that_landed_whole(upstream: Upstream, author: Project, old: Base) -> None:
+    """Where a later patch changed the same lines again, both have landed."""
+
+    first = author.patch("ten", {"vllm/a.py": lines(1, 60, l10="ten")})
+    second = author.patch("ten again", {"vllm/a.py": lines(1, 60, l10="ten again")})
+    new = upstream.release(NEW, {"vllm/a.py": lines(1, 60, l10="ten again")})
+    found = run(upstream, {"1.patch": first, "2.patch": second}, new)
+
+    assert [result.verdict.value for result in found.results] == ["landed", "landed"]
+    assert "beneath 2.patch" in found.results[0].cause
+
+
+def test_what_has_no_hunk_is_not_lost(upstream: Upstream, author: Project, old: Base) -> None:
+    """A new empty file or a mode beside a hunk that landed is still put in."""
+
+    (author.folder / "vllm/a.py").chmod(0o755)
+    changed = lines(1, 60, l10="ten")
+    patch = author.patch("ten", {"vllm/a.py": changed, "vllm/new/__init__.py": ""})
+    new = upstream.release(NEW, {"vllm/a.py": changed})
+    found = run(upstream, {"a.patch": patch}, new)
+    entry = found.change["vllm/a.py"]
+
+    assert found.results[0].verdict is Verdict.PARTIAL
+    assert set(found.change) == {"vllm/a.py", "vllm/new/__init__.py"}
+    assert entry is not None
+    assert entry.mode == "100755"
+
+
+def test_mode_that_is_there(upstream: Upstream, author: Project, old: Base) -> None:
+    """A mode that the base has already has landed."""
+
+    (author.folder / "vllm/a.py").chmod(0o755)
+    patch = author.patch("mode", {})
+    with upstream.repo.scratch() as repo:
+        home = replay(Setting(repo, series_of(old, {"a.patch": patch}), old))
+        onto = type(old)(NEW, home.commit, "x")
+        again = replay(Setting(repo, series_of(old, {"a.patch": patch}), onto))
+
+    assert home.results[0].verdict is Verdict.CLEAN
+    assert again.results[0].verdict is Verdict.LANDED
+
+
+def test_unprefixed_patch_of_a_moved_file(
+    upstream: Upstream, author: Project, old: Base
+) -> None:
+    """A patch without prefixes whose file moved is read by its own base, and hides no other."""
+
+    patch = author.patch("ten", {"vllm/a.py": lines(1, 60, l10="ten")})
+    bare = patch.replace(b"a/vllm", b"vllm").replace(b"b/vllm", b"vllm")
+    unknown = bare.replace(b"vllm/a.py", b"vllm/nowhere.py")
+    new = upstream.release(NEW, {"vllm/core/a.py": TEXT})
+    found = run(upstream, {"1.patch": unknown, "2.patch": bare}, new)
+
+    assert [result.verdict.value for result in found.results] == ["conflict", "merged"]
+    assert "vllm/nowhere.py" in found.results[0].cause
+
+
+def test_zone_that_does_not_exist(upstream: Upstream, author: Project, old: Base) -> None:
+    """A date with a zone beyond all zones keeps its instant."""
+
+    patch = author.patch("ten", {"vllm/a.py": lines(1, 60, l10="ten")})
+    head, _, rest = patch.partition(b"Date: ")
+    patch = head + b"Date: Thu, 29 Jan 2026 12:00:00 +1500\n" + rest.partition(b"\n")[2]
+    with upstream.repo.scratch() as repo:
+        made = replay(Setting(repo, series_of(old, {"a.patch": patch}), old))
+        shown = repo.run("cat-file", "commit", made.commit).out.decode()
+
+    assert "1769634000 +0000" in shown
+
+
+def test_file_where_a_patch_made_a_folder(
+    upstream: Upstream, author: Project, old: Base
+) -> None:
+    """A file does not take the place of a folder that an earlier patch made."""
+
+    first = author.patch("folder", {"vllm/n/y.py": "y\n"})
+    author.back("HEAD~1")
+    second = author.patch("file", {"vllm/n": "n\n"})
+    found = run(upstream, {"1.patch": first, "2.patch": second}, old)
+
+    assert [result.verdict.value for result in found.results] == ["clean", "conflict"]
+    assert set(found.change) == {"vllm/n/y.py"}
+
+
+def test_submodule(upstream: Upstream, author: Project, old: Base) -> None:
+    """A patch that adds a submodule is refused by name."""
+
+    patch = (
+        b"diff --git a/vllm/sub b/vllm/sub\nnew file mode 160000\nindex 0000000..1234567\n"
+        b"--- /dev/null\n+++ b/vllm/sub\n@@ -0,0 +1 @@\n"
+        b"+Subproject commit 1234567890123456789012345678901234567890\n"
+    )
+
+    assert "a submodule" in one(upstream, patch, old).cause
+
+
+def test_landmark_of_a_renamed_file(upstream: Upstream, author: Project, old: Base) -> None:
+    """A landmark may name the path that upstream moved the file to."""
+
+    patch = author.patch("ten", {"vllm/a.py": lines(1, 60, l10="ten")})
+    new = upstream.release(NEW, {"vllm/core/a.py": lines(1, 60, l10="TEN AND ONE")})
+    facts = read_facts(FACTS.replace("vllm/a.py", "vllm/core/a.py"), where="facts")
+    found = one(upstream, patch, new, facts=facts)
+
+    assert found.verdict is Verdict.LANDED
+    assert "vllm/core/a.py:10" in found.cause
+
+
+def test_appended_by_both(upstream: Upstream, author: Project, old: Base) -> None:
+    """What landed at the end of a file is found though upstream appended more behind it."""
+
+    more = "def appended():\n    return 'as the patch does'\n"
+    patch = author.patch("append", {"vllm/a.py": TEXT + more})
+    new = upstream.release(NEW, {"vllm/a.py": f"{TEXT}{more}def later():\n    return 2\n"})
+
+    assert one(upstream, patch, new).verdict is Verdict.LANDED

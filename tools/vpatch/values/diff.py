@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vpatch.values.errors import FormatError
+from vpatch.values.errors import FormatError, NotInTreeError
 from vpatch.values.paths import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from unidiff.patch import Hunk as Lines
 
+    from vpatch.values.tree import Entry
+
+_MODE = re.compile(rb"^new mode (\d{6})$", re.MULTILINE)
 _INDEX = re.compile(rb"^index ([0-9a-f]{4,64})\.\.([0-9a-f]{4,64})", re.MULTILINE)
 
 
@@ -44,6 +47,16 @@ class Hunk:
         """The removed and added lines alone: what makes two hunks the same change."""
         lines = self.text.split(b"\n")[1:-1]
         return b"".join(line + b"\n" for line in lines if line[:1] in (b"+", b"-"))
+
+    def longest(self, mark: bytes) -> bytes:
+        """Return the longest run of lines with a mark (``+`` or ``-``), without the mark."""
+        runs: list[bytes] = [b""]
+        for line in self.text.split(b"\n")[1:-1]:
+            if line.startswith(mark):
+                runs[-1] += line[1:] + b"\n"
+            elif runs[-1]:
+                runs.append(b"")
+        return max(runs, key=len)
 
     def side(self, *, new: bool) -> bytes:
         """Return the lines that the hunk expects (or leaves, if `new`), without marks."""
@@ -96,9 +109,25 @@ class FileDiff:
         return (found[1].decode(), found[2].decode()) if found else ("", "")
 
     @property
-    def whole(self) -> bool:
-        """Whether more than text changes: a new or deleted file, a rename, a mode."""
-        return self.old != self.new or b"\nold mode " in self.head
+    def mode(self) -> str:
+        """The mode that the file is given, empty where it keeps its own."""
+        found = _MODE.search(self.head)
+        return found[1].decode() if found else ""
+
+    def is_done(self, files: Mapping[str, Entry | None]) -> bool:
+        """Whether all but its hunks is as it leaves it: the file's being there, name, mode."""
+        if self.new is None:
+            return files.get(self.old or "") is None
+        if self.old == self.new and not self.mode:
+            return True
+        there = files.get(self.new)
+        return there is not None and self.mode in ("", there.mode)
+
+    def bare(self) -> bytes:
+        """Return the diff without its hunks, as git takes it."""
+        hunky = (b"index ", b"--- ", b"+++ ")
+        lines = self.head.splitlines(keepends=True)
+        return b"".join(line for line in lines if not line.startswith(hunky))
 
     @property
     def moved(self) -> bool:
@@ -166,7 +195,7 @@ def locate(
         return tuple(file.renamed(fits[0]) for file in files)
     path = files[0].path
     if not fits:
-        raise FormatError(
+        raise NotInTreeError(
             f"no file of the base goes by the path {path}",
             where=where,
             hint="compare the diff's paths with the base, or make it with git diff",

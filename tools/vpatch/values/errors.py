@@ -42,3 +42,7 @@ class RefusedError(VpatchError):
 
 class FormatError(VpatchError):
     """A file is not in the form that its kind has."""
+
+
+class NotInTreeError(FormatError):
+    """A tree knows none of a patch's files, by any reading of their paths."""

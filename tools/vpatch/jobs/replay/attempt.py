@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vpatch.doors.git import Stage
-    from vpatch.jobs.replay.home import Home
+    from vpatch.jobs.replay.home import Ancestor, Home
     from vpatch.jobs.replay.setting import Setting
     from vpatch.values.diff import FileDiff, Hunk
     from vpatch.values.patch import Patch
@@ -58,11 +58,11 @@ class Case:
         self.verdict, self.line, self.cause = verdict, line, cause
 
     @property
-    def is_nearer_there(self) -> bool:
-        """Whether it stands already, nearer to its own lines than where it would go."""
-        if self.there is None or self.fit is None:
+    def is_near_there(self) -> bool:
+        """Whether it stands already, no farther from its own lines than where it would go."""
+        if self.there is None:
             return False
-        return abs(self.there.offset) < abs(self.fit.offset)
+        return self.fit is None or abs(self.there.offset) <= abs(self.fit.offset)
 
     def result(self) -> HunkResult:
         """Return its result; what found no place is a conflict."""
@@ -90,6 +90,8 @@ class Attempt:
     """What stands at each path that the series touches."""
     before: Sequence[tuple[Patch, Result]]
     """The patches before it, and what became of them."""
+    after: Sequence[Patch]
+    """The patches behind it."""
 
     @property
     def state(self) -> Change:
@@ -107,12 +109,62 @@ class Attempt:
         """The hunks without a verdict."""
         return [case for case in self.cases if case.verdict is None]
 
+    @property
+    def wanted(self) -> list[Case]:
+        """The hunks that have not landed."""
+        return [case for case in self.cases if case.verdict is not Verdict.LANDED]
+
+    @cached_property
+    def undone(self) -> list[FileDiff]:
+        """The files that are still to be made, deleted, renamed or given a mode."""
+        return [file for file in self.patch.files if not file.is_done(self.state)]
+
+    @cached_property
+    def ancestor(self) -> Ancestor | None:
+        """The state that the patch was made on, None where it is not at hand."""
+        return self.home.ancestor(self.patch)
+
+    def fits_ancestor(self) -> bool:
+        """Whether the patch applies on the state that it was made on."""
+        if self.ancestor is None:
+            return False
+        self.stage.reset(self.ancestor.files)
+        return self.stage.apply(self.patch.diff).status == 0
+
+    def texts(self, files: Change) -> dict[str, bytes]:
+        """Return the contents of files."""
+        oids = {path: entry.oid for path, entry in files.items() if entry}
+        blobs = self.setting.repo.blobs(list(oids.values()))
+        return dict(zip(oids, blobs, strict=True))
+
+    def count(self, case: Case, lines: bytes) -> tuple[int, int]:
+        """Count some lines in a hunk's file: as it is, and as the patch was made on it.
+
+        Where nobody knows the latter, it counts as none.
+        """
+        now = _times(lines, self._now_texts.get(case.file.new or case.file.old or "", b""))
+        then = _times(lines, self._then_texts.get(case.file.old or "", b""))
+        return now, then
+
+    @cached_property
+    def _now_texts(self) -> dict[str, bytes]:
+        return self.texts(self.state)
+
+    @cached_property
+    def _then_texts(self) -> dict[str, bytes]:
+        return self.texts(self.ancestor.files) if self.ancestor else {}
+
     @cached_property
     def renames(self) -> dict[str, str]:
         """Old path to new, for each file that moved since the patch's own base."""
         home = self.home.base
         repo, base = self.setting.repo, self.setting.base
         return repo.changed(home.commit, base.commit, renames=True) if home else {}
+
+
+def _times(lines: bytes, text: bytes) -> int:
+    """Count whole lines in a text."""
+    return (b"\n" + text).count(b"\n" + lines) if lines else 0
 
 
 def survey(stage: Stage, patch: Patch, state: Change) -> list[Case]:
@@ -139,15 +191,16 @@ def _lines(stage: Stage, patch: Patch, state: Change, *, reverse: bool) -> Lines
     return read_applied(ran.err, patch.files, reverse=reverse)
 
 
-def diff_of(patch: Patch, cases: Iterable[Case]) -> bytes:
-    """Return the patch's diff with these hunks alone."""
+def diff_of(attempt: Attempt, cases: Iterable[Case]) -> bytes:
+    """Return the patch's diff with these hunks alone, and what else of it is undone."""
     wanted: dict[int, list[int]] = {}
     for case in cases:
         wanted.setdefault(id(case.file), []).append(case.number)
+    undone = {id(file) for file in attempt.undone}
     return b"".join(
-        file.text(wanted.get(id(file), []))
-        for file in patch.files
-        if id(file) in wanted or not file.hunks
+        file.text(wanted[id(file)]) if id(file) in wanted else file.bare()
+        for file in attempt.patch.files
+        if id(file) in wanted or id(file) in undone
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpatch.jobs.replay.attempt import present
 from vpatch.values.paths import decode
 from vpatch.values.verdict import Verdict
 
@@ -39,8 +40,9 @@ def moved_to(attempt: Attempt, file: FileDiff) -> str:
         entry = setting.files(home.commit, [old]).get(old)
         blob = entry.oid if entry else ""
     if blob:
+        had = setting.repo.entries(home.commit) if home else {}
         for path, entry in setting.repo.entries(setting.base.commit).items():
-            if path != old and entry.oid.startswith(blob):
+            if path not in had and entry.oid.startswith(blob):
                 return path
     return _holder(attempt, b"".join(hunk.side(new=False) for hunk in file.hunks), but=old)
 
@@ -67,6 +69,11 @@ def made_before(attempt: Attempt) -> str:
 
     What stands there by an earlier patch has not landed: the series holds it twice.
     """
+    if not any(case.verdict is Verdict.LANDED for case in attempt.cases) or not attempt.before:
+        return ""
+    setting, patch = attempt.setting, attempt.patch
+    files = setting.files(setting.base.commit, patch.paths)
+    landed = [there is not None for there in present(attempt.stage, patch, dict(files))]
     made = {
         (file.path, hunk.change): earlier.name
         for earlier, result in attempt.before
@@ -74,9 +81,9 @@ def made_before(attempt: Attempt) -> str:
         for file, hunk, verdict in _each(earlier, result)
         if verdict is not Verdict.LANDED
     }
-    for case in attempt.cases:
+    for case, on_base in zip(attempt.cases, landed, strict=True):
         name = made.get((case.file.path, case.hunk.change))
-        if case.verdict is Verdict.LANDED and name:
+        if case.verdict is Verdict.LANDED and name and not on_base:
             return (
                 f"{name} makes the change at line {case.hunk.old_start} of "
                 f"{case.file.path} already: keep one of the two"
@@ -112,9 +119,11 @@ def _reason(attempt: Attempt, file: FileDiff, lost: Sequence[Case]) -> str:
     numbers = ", ".join(str(case.number + 1) for case in lost)
     starts = ", ".join(str(case.hunk.old_start) for case in lost)
     hunks, lines = ("hunks", "lines") if len(lost) > 1 else ("hunk", "line")
-    text = f"{path}: {hunks} {numbers} ({lines} {starts}) found other lines in {name}"
+    bare = any(case.hunk.side(new=False) == case.hunk.longest(b"-") for case in lost)
+    found = "has no context to be placed by" if bare else "found other lines"
+    text = f"{path}: {hunks} {numbers} ({lines} {starts}) {found} in {name}"
     elsewhere = _holder(attempt, _removed(lost[0]), but=path)
-    return f"{text}; what it changes is in {elsewhere} now" if elsewhere else text
+    return f"{text}; the lines that it changes stand in {elsewhere}" if elsewhere else text
 
 
 def _removed(case: Case) -> bytes:

@@ -1,4 +1,4 @@
-"""Look for a hunk in the releases between: landed, and changed since."""
+"""Look for a hunk that has no place where it may be all the same."""
 
 from __future__ import annotations
 
@@ -8,38 +8,92 @@ from vpatch.jobs.replay.attempt import present
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from vpatch.jobs.replay.attempt import Attempt
+    from vpatch.jobs.replay.attempt import Attempt, Case
+    from vpatch.values.base import Base
+    from vpatch.values.tree import Change
+
+_TELLING = 16
+"""Bytes of added text below which its standing somewhere tells nothing."""
 
 
-def look_back(attempt: Attempt) -> None:
-    """Settle the hunks that a release between held, by their own lines.
+def look_back(attempt: Attempt, *, known: bool = False) -> None:
+    """Find the hunks that a release between held, by their own lines, and that changed since.
 
     A hunk whose lines stand in the patch's own base already proves nothing by standing in a
-    later release, so those are left alone.
+    later release, and one whose old lines are back was taken back.
+
+    Args:
+        attempt: The patch.
+        known: Ask only of hunks that are known to have landed, since when; else settle them.
     """
-    setting, home, patch, cases = attempt.setting, attempt.home, attempt.patch, attempt.cases
-    between = home.between() if attempt.open else []
+    asked = [case for case in attempt.cases if case.fit is None and case.there is None]
+    asked = [case for case in asked if (case.verdict is Verdict.LANDED) == known]
+    between = attempt.home.between() if asked else []
     if not between:
         return
-    doubtful = [False] * len(cases)
-    if home.base:
-        state = setting.files(home.base.commit, patch.paths)
-        doubtful = [there is not None for there in present(attempt.stage, patch, dict(state))]
+    setting, home = attempt.setting, attempt.home.base
+    vague = _there(attempt, home) if home else [False] * len(attempt.cases)
     for base in between:
-        state = setting.files(base.commit, patch.paths)
-        found = present(attempt.stage, patch, dict(state))
-        for case, there, vague in zip(cases, found, doubtful, strict=True):
-            if case.verdict is not None or vague:
-                continue
-            if there and not case.landed_in:
+        for case, there, before in zip(
+            attempt.cases, _there(attempt, base), vague, strict=True
+        ):
+            if there and not before and not case.landed_in:
                 case.landed_in = base.name
             elif not there and case.landed_in and not case.changed_since:
                 case.changed_since = base.name
-    for case in cases:
-        if case.verdict is None and case.landed_in:
-            # It is not to be seen on the base itself, or it would have been settled before.
-            case.changed_since = case.changed_since or setting.base.name
-            case.settle(
-                Verdict.LANDED,
-                cause=f"landed in {case.landed_in}, changed since in {case.changed_since}",
-            )
+    for case in attempt.cases:
+        if case not in asked or not case.landed_in or _taken_back(attempt, case):
+            case.landed_in = case.changed_since = ""
+            continue
+        # It is not to be seen on the base itself, or it would have been settled before.
+        case.changed_since = case.changed_since or setting.base.name
+        case.settle(Verdict.LANDED, case.line, case.cause)
+
+
+def _there(attempt: Attempt, base: Base) -> list[bool]:
+    """Whether each hunk stands on a release."""
+    state: Change = dict(attempt.setting.files(base.commit, attempt.patch.paths))
+    return [there is not None for there in present(attempt.stage, attempt.patch, state)]
+
+
+def _taken_back(attempt: Attempt, case: Case) -> bool:
+    removed, added = case.hunk.longest(b"-"), case.hunk.longest(b"+")
+    return attempt.count(case, removed)[0] > 0 and attempt.count(case, added)[0] == 0
+
+
+def beneath_later(attempt: Attempt) -> None:
+    """Settle the hunks that stand on the base beneath the changes of later patches.
+
+    Where the whole of a series has landed, its last patches hide its first.
+    """
+    paths = set(attempt.patch.paths)
+    later = [patch for patch in attempt.after if patch.paths & paths and attempt.open]
+    state: Change = dict(attempt.setting.files(attempt.setting.base.commit, paths))
+    taken: list[str] = []
+    for patch in reversed(later):
+        files = {path for path in patch.paths if path in paths}
+        attempt.stage.reset(state)
+        if files == patch.paths and attempt.stage.apply(patch.diff, "--reverse").status == 0:
+            state = dict(attempt.stage.entries())
+            taken.append(patch.name)
+    if not taken:
+        return
+    found = list(present(attempt.stage, attempt.patch, state))
+    for case, there in zip(attempt.cases, found, strict=True):
+        if case.verdict is None and there:
+            case.settle(Verdict.LANDED, cause=f"it stands beneath {', '.join(taken)}")
+
+
+def stands_elsewhere(attempt: Attempt) -> None:
+    """Settle the hunks that only add, and whose lines stand in the file once, as they did not.
+
+    The end of a file to which both sides appended is such a place.
+    """
+    for case in attempt.open:
+        added = case.hunk.longest(b"+")
+        whole = case.hunk.change == b"".join(
+            b"+" + line for line in added.splitlines(keepends=True)
+        )
+        if whole and len(added) >= _TELLING and attempt.count(case, added) == (1, 0):
+            note = f"its lines stand elsewhere in {case.file.path}"
+            case.settle(Verdict.LANDED, cause=note)

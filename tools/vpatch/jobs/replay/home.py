@@ -52,16 +52,17 @@ class Home:
     def ancestor(self, patch: Patch) -> Ancestor | None:
         """Return the state that a patch was made on, None where it is not at hand."""
         if self.base:
-            self._walk_to(patch)
-            if found := self._ancestors[self._at(patch)]:
+            at = self._at(patch)
+            self._walk_to(at)
+            if found := self._ancestors[at]:
                 return found
         return self._by_index_lines(patch)
 
-    def _walk_to(self, patch: Patch) -> None:
+    def _walk_to(self, at: int) -> None:
         base = self.base
         assert base is not None  # noqa: S101, for mypy: the caller asked
         with self._setting.repo.stage() as stage:
-            for other in self._patches[len(self._ancestors) :]:
+            for other in self._patches[len(self._ancestors) : at + 1]:
                 files = self._files(base, self._change, other)
                 stage.reset(files)
                 if stage.apply(other.diff).status == 0:
@@ -70,8 +71,6 @@ class Home:
                     self._change |= {path: after.get(path) for path in other.paths}
                 else:
                     self._ancestors.append(None)
-                if other is patch:
-                    return
 
     def _files(self, base: Base, change: Change, patch: Patch) -> Change:
         files: Change = dict(self._setting.files(base.commit, patch.paths))
@@ -131,13 +130,11 @@ class Home:
         own = self.base or self._setting.series.base
         low = version_of(own.name) if own else None
         high = version_of(self._setting.base.name)
-        if high is None:
-            # A branch or a commit: no release is known to be before it.
+        if high is None or low is None:
+            # A branch or a commit, or a series of no known base: nothing is known between.
             return []
         return [
             base
             for base in self._setting.releases
-            if (version := version_of(base.name))
-            and version < high
-            and (low is None or version > low)
+            if (version := version_of(base.name)) and low < version < high
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.jobs.replay.attempt import Placement, diff_of, refused
+from vpatch.jobs.replay.attempt import Placement, diff_of
 from vpatch.jobs.replay.blame import cause_of
 from vpatch.values.verdict import Verdict
 
@@ -32,7 +32,7 @@ class _Sides:
         """Merge these hunks; None where they do not fit the state they were made on."""
         stage, patch = self.attempt.stage, self.attempt.patch
         stage.reset(self.ancestor.files)
-        if stage.apply(diff_of(patch, cases)).status:
+        if stage.apply(diff_of(self.attempt, cases)).status:
             return None
         repo = self.attempt.setting.repo
         if self.whole and self.ancestor.base:
@@ -44,27 +44,45 @@ class _Sides:
         return repo.merge(self.ancestor_tree, self.ours_tree, theirs)
 
 
-def merge(attempt: Attempt) -> Placement:
-    """Merge what has not landed, and settle each hunk that is still open."""
-    ancestor = attempt.home.ancestor(attempt.patch)
+def merged(attempt: Attempt, *, last: bool = False) -> Placement | str:
+    """Merge what has not landed, and settle each hunk that is still open.
+
+    Args:
+        attempt: The patch.
+        last: Whether this is the last thing to try: then a hunk that would merge says so.
+
+    Returns:
+        The placement, or why there is none.
+    """
+    ancestor = attempt.ancestor
     if ancestor is None:
-        note = "no three-way merge, since the base that it was made on is not at hand"
-        return refused(attempt, f"{cause_of(attempt)} ({note})")
+        return _why(attempt, "the base that it was made on is not at hand to merge through")
     sides = _sides(attempt, ancestor)
-    found = sides.merged(c for c in attempt.cases if c.verdict is not Verdict.LANDED)
+    found = sides.merged(attempt.wanted)
     if found is None:
-        note = "it does not apply on the base that it was made on either"
-        return refused(attempt, f"{cause_of(attempt)} ({note})")
+        return _why(attempt, "it does not apply on the base that it was made on either")
     clean, tree = found
-    for case in attempt.open:
-        _settle(sides, case)
-    if not clean:
+    if clean:
+        for case in attempt.open:
+            _settle(sides, case)
+        for case in attempt.open:
+            # It merges with the others, if not alone.
+            case.settle(Verdict.MERGED)
+        return _placed(attempt, ancestor, sides.ours_tree, tree)
+    if last:
+        lost = attempt.open
+        for case in lost:
+            _settle(sides, case)
         if not attempt.open:
             # Each merges alone and not together: all of them are in conflict.
-            for case in attempt.cases:
-                case.verdict = None if case.verdict is Verdict.MERGED else case.verdict
-        return refused(attempt, cause_of(attempt))
-    return _placed(attempt, ancestor, sides.ours_tree, tree)
+            for case in lost:
+                case.verdict = None
+    return cause_of(attempt) or "its hunks fit each by itself, and not together"
+
+
+def _why(attempt: Attempt, note: str) -> str:
+    cause = cause_of(attempt)
+    return f"{cause} ({note})" if cause else note
 
 
 def _placed(attempt: Attempt, ancestor: Ancestor, ours: str, tree: str) -> Placement:
@@ -75,13 +93,18 @@ def _placed(attempt: Attempt, ancestor: Ancestor, ours: str, tree: str) -> Place
     for case in attempt.cases:
         if case.verdict is Verdict.MERGED:
             _find_line(attempt, case, change)
+    hunks = [case.result() for case in attempt.cases]
+    causes = sorted({case.cause for case in attempt.cases if case.cause})
     via = ancestor.base.name if ancestor.base else "the blobs that its index lines name"
-    note = f"merged through {via}"
-    if elsewhere := sorted(path for path in changed if path not in attempt.patch.paths):
-        note += f", followed to {', '.join(elsewhere)}"
     if not changed:
         note = f"a three-way merge through {via} changes nothing"
-    return Placement([case.result() for case in attempt.cases], change, note)
+        return Placement(hunks, cause="; ".join(causes) or note, verdict=Verdict.LANDED)
+    if any(case.verdict is Verdict.MERGED for case in attempt.cases) or not attempt.cases:
+        elsewhere = sorted(path for path in changed if path not in attempt.patch.paths)
+        followed = f", followed to {', '.join(elsewhere)}" if elsewhere else ""
+        causes.append(f"merged through {via}{followed}")
+    verdict = None if attempt.cases else Verdict.MERGED
+    return Placement(hunks, change, "; ".join(causes), verdict)
 
 
 def _sides(attempt: Attempt, ancestor: Ancestor) -> _Sides:
@@ -101,25 +124,33 @@ def _sides(attempt: Attempt, ancestor: Ancestor) -> _Sides:
 def _settle(sides: _Sides, case: Case) -> None:
     """Merge one hunk by itself: it changes something, or nothing, or has no place."""
     found = sides.merged([case])
-    if found and found[0]:
-        if found[1] == sides.ours_tree:
-            case.settle(Verdict.LANDED, cause="a three-way merge of it changes nothing")
-        else:
-            case.settle(Verdict.MERGED)
+    if not found or not found[0]:
+        return
+    if found[1] == sides.ours_tree:
+        case.settle(Verdict.LANDED, cause="a three-way merge of it changes nothing")
+    elif case.fit and found[1] == _as_it_fits(sides, case):
+        # The merge bears out where it fits unchanged.
+        verdict = Verdict.OFFSET if case.fit.offset else Verdict.CLEAN
+        case.settle(verdict, case.fit.line)
+    else:
+        case.settle(Verdict.MERGED)
+
+
+def _as_it_fits(sides: _Sides, case: Case) -> str | None:
+    attempt = sides.attempt
+    if sides.whole:
+        return None
+    attempt.stage.reset(attempt.state)
+    fits = attempt.stage.apply(diff_of(attempt, [case])).status == 0
+    return attempt.stage.write() if fits else None
 
 
 def _find_line(attempt: Attempt, case: Case, change: Change) -> None:
     """Find at which line a merged hunk stands, by the longest run of lines that it adds."""
     entry = change.get(case.file.path)
-    if entry is None:
+    added = case.hunk.longest(b"+")
+    if entry is None or not added:
         return
-    runs: list[bytes] = [b""]
-    for line in case.hunk.text.splitlines(keepends=True)[1:]:
-        if line.startswith(b"+"):
-            runs[-1] += line[1:]
-        elif runs[-1]:
-            runs.append(b"")
-    added = max(runs, key=len)
     text = attempt.setting.repo.blobs([entry.oid])[0]
-    if added and text.count(added) == 1:
+    if text.count(added) == 1:
         case.line = text[: text.index(added)].count(b"\n") + 1

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from vpatch.jobs.replay.attempt import Placement, diff_of, difference, refused
 from vpatch.jobs.replay.blame import made_before, moved_to
-from vpatch.jobs.replay.history import look_back
-from vpatch.jobs.replay.merge import merge
+from vpatch.jobs.replay.history import beneath_later, look_back, stands_elsewhere
+from vpatch.jobs.replay.merge import merged
 from vpatch.values.errors import FormatError
 from vpatch.values.verdict import Verdict
 
@@ -21,67 +21,78 @@ def place(attempt: Attempt) -> Placement:
     Raises:
         FormatError: Lines that were missing at the patch's end turn out not to be blank.
     """
-    patch = attempt.patch
-    if patch.chopped:
+    if attempt.patch.chopped and not attempt.fits_ancestor():
         raise FormatError(
             "the diff breaks off: lines are missing at its end that are not blank ones",
-            where=patch.name,
+            where=attempt.patch.name,
             hint="get the patch again; it was cut on its way",
         )
-    if not attempt.cases:
-        return _without_hunks(attempt)
     for case in attempt.cases:
         _settle(attempt, case)
     if twice := made_before(attempt):
         for case in attempt.cases:
             case.verdict = None if case.verdict is Verdict.LANDED else case.verdict
         return refused(attempt, twice)
-    look_back(attempt)
-    for case in attempt.open:
-        _by_landmark(attempt, case)
-    return (None if attempt.open else _put_in(attempt)) or merge(attempt)
+    _by_landmarks(attempt)
+    found = _put_in(attempt) or merged(attempt)
+    if isinstance(found, Placement):
+        return found
+    # It may be there all the same: once upon a time, under a later patch, between other lines.
+    for look in (look_back, beneath_later, stands_elsewhere):
+        look(attempt)
+    found = _put_in(attempt) or merged(attempt, last=True)
+    return found if isinstance(found, Placement) else refused(attempt, found)
 
 
 def _settle(attempt: Attempt, case: Case) -> None:
-    """Settle a hunk that fits, or that stands there already.
+    """Settle a hunk whose place is beyond doubt; what is left open is for the merge.
 
-    A file that is gone may have moved, so its absence alone says nothing of a deletion.
+    Lines that stand in a file more than once, and stood there before, prove nothing.
     """
-    if case.there and (case.fit is None or case.is_nearer_there):
-        if case.file.new is not None or not moved_to(attempt, case.file):
+    if case.there and case.is_near_there:
+        now, then = attempt.count(case, case.hunk.side(new=True))
+        gone = case.file.new is None and moved_to(attempt, case.file)
+        if (now > then or case.file.new is None) and not gone:
             case.settle(Verdict.LANDED, case.there.line)
+    elif case.fit and not case.fit.offset:
+        case.settle(Verdict.CLEAN, case.fit.line)
     elif case.fit:
-        verdict = Verdict.OFFSET if case.fit.offset else Verdict.CLEAN
-        case.settle(verdict, case.fit.line)
+        times, before = attempt.count(case, case.hunk.side(new=False))
+        if max(times, before) == 1:
+            case.settle(Verdict.OFFSET, case.fit.line)
+        elif attempt.ancestor is None:
+            note = f"its lines stand {times} times in {case.file.path}: the nearest were taken"
+            case.settle(Verdict.OFFSET, case.fit.line, note)
 
 
-def _by_landmark(attempt: Attempt, case: Case) -> None:
-    for mark in attempt.setting.held(attempt.patch):
-        if mark.path in case.file.paths:
-            case.settle(Verdict.LANDED, mark.line, mark.evidence)
-            return
+def _by_landmarks(attempt: Attempt) -> None:
+    """Settle open hunks of whose file a landmark speaks, and look up since when."""
+    marks = attempt.setting.held(attempt.patch) if attempt.open else []
+    for mark in marks:
+        for case in attempt.open:
+            moved = attempt.renames.get(case.file.old or "")
+            if mark.path in case.file.paths or mark.path == moved:
+                case.settle(Verdict.LANDED, mark.line, mark.evidence)
+    if marks:
+        look_back(attempt, known=True)
 
 
 def _put_in(attempt: Attempt) -> Placement | None:
-    """Apply the hunks that fit, without those that landed; None where they go not together."""
-    wanted = [case for case in attempt.cases if case.verdict is not Verdict.LANDED]
+    """Apply what fits, without what landed; None where it does not go together."""
+    if attempt.open:
+        return None
+    wanted = attempt.wanted
     hunks = [case.result() for case in attempt.cases]
     cause = "; ".join(sorted({case.cause for case in attempt.cases if case.cause}))
-    if not wanted:
-        return Placement(hunks, cause=cause or "the base has every line of it")
+    if not wanted and not attempt.undone:
+        if not any(case.landed_in for case in attempt.cases):
+            cause = cause or "the base has every line of it"
+        return Placement(hunks, cause=cause, verdict=Verdict.LANDED)
     stage, state = attempt.stage, attempt.state
     stage.reset(state)
-    if stage.apply(diff_of(attempt.patch, wanted)).status:
+    if stage.apply(diff_of(attempt, wanted)).status:
         return None
-    return Placement(hunks, difference(attempt.patch.paths, state, stage.entries()), cause)
-
-
-def _without_hunks(attempt: Attempt) -> Placement:
-    """Place a patch of renames and modes, which is there whole or has no place."""
-    attempt.stage.reset(attempt.state)
-    if attempt.stage.apply(attempt.patch.diff, "--reverse", "--check").status == 0:
-        return Placement([], cause="the base has it", verdict=Verdict.LANDED)
-    gone = [file for file in attempt.patch.files if file.old and file.old not in attempt.state]
-    reasons = [f"{file.old} is in {moved_to(attempt, file) or 'no file'} now" for file in gone]
-    cause = "; ".join(reasons) or "the files have another mode or name in the base"
-    return refused(attempt, cause)
+    change = difference(attempt.patch.paths, state, stage.entries())
+    # A file that is made, renamed or given a mode behind landed hunks is a part that had not.
+    partly = Verdict.PARTIAL if len(wanted) < len(attempt.cases) else None
+    return Placement(hunks, change, cause, partly)

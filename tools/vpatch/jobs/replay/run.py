@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vpatch.doors.git import NewCommit
-from vpatch.jobs.replay.attempt import Attempt, Placement, exactly, refused, survey
+from vpatch.jobs.replay.attempt import Attempt, Placement, exactly, refused
 from vpatch.jobs.replay.blame import needs_of
 from vpatch.jobs.replay.home import Home
 from vpatch.jobs.replay.place import place
@@ -14,16 +15,20 @@ from vpatch.jobs.replay.setting import Setting
 from vpatch.values.applied import read_applied
 from vpatch.values.base import version_of
 from vpatch.values.paths import encode
-from vpatch.values.verdict import Replay, Result, Verdict, summed
+from vpatch.values.verdict import HunkResult, Replay, Result, Verdict, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vpatch.doors.git import Stage
+    from vpatch.jobs.replay.attempt import Lines
+    from vpatch.values.diff import FileDiff, Hunk
     from vpatch.values.patch import Patch
     from vpatch.values.tree import Change, Entry
 
 __all__ = ["Setting", "replay"]
+
+_ZERO, _FARTHEST = timedelta(0), timedelta(hours=14)
 
 
 def replay(setting: Setting) -> Replay:
@@ -88,7 +93,7 @@ class _Run:
         """Put patches that touch different files onto the state."""
         if not group:
             return
-        if not any(self._way_out(patch) for patch in group):
+        if all(patch.located and not self._way_out(patch) for patch in group):
             placements = self._exactly(stage, group)
             if placements:
                 for patch, placement in zip(group, placements, strict=True):
@@ -105,21 +110,54 @@ class _Run:
         ran = stage.apply(b"".join(file.text() for file in files))
         if ran.status:
             return None
-        lines = iter(read_applied(ran.err, files, reverse=False))
+        lines = read_applied(ran.err, files, reverse=False)
         after = stage.entries()
-        found: list[Placement] = []
-        for patch in group:
-            placed = [next(lines) for _ in patch.files]
-            moved = any(hunk and hunk.offset for file in placed for hunk in file)
-            if moved and any(case.is_nearer_there for case in survey(stage, patch, state)):
-                # Text that stands twice in a file would take the change a second time.
-                return None
-            found.append(exactly(patch, placed, state, after))
-        return found
+        each = iter(lines)
+        placed = [(patch, [next(each) for _ in patch.files]) for patch in group]
+        if not self.setting.is_home and self._doubtful(stage, placed, state):
+            return None
+        return [exactly(patch, found, state, after) for patch, found in placed]
+
+    def _doubtful(self, stage: Stage, placed: list[tuple[Patch, Lines]], state: Change) -> bool:
+        """Whether something that fits may be there already, or may sit in the wrong place.
+
+        Text that stands twice in a file takes a change where it does not belong, or once more.
+        """
+        files = [file for patch, _ in placed for file in patch.files]
+        stage.reset(state)
+        ran = stage.apply(b"".join(file.text() for file in files), "--reject", "--reverse")
+        if any(any(found) for found in read_applied(ran.err, files, reverse=True)):
+            return True
+        for patch, lines in placed:
+            moved = [
+                (file, hunk)
+                for file, found in zip(patch.files, lines, strict=True)
+                for hunk, fit in zip(file.hunks, found, strict=True)
+                if fit and fit.offset
+            ]
+            if moved and self._is_ambiguous(patch, moved, state):
+                return True
+        return False
+
+    def _is_ambiguous(
+        self, patch: Patch, moved: list[tuple[FileDiff, Hunk]], state: Change
+    ) -> bool:
+        """Whether the lines of a moved hunk stand twice, now or where the patch was made."""
+        ancestor = self.home.ancestor(patch)
+        for files in (state, ancestor.files if ancestor else {}):
+            for file, hunk in moved:
+                entry = files.get(file.old or "")
+                text = self.setting.repo.blobs([entry.oid])[0] if entry else b""
+                if (b"\n" + text).count(b"\n" + hunk.side(new=False)) > 1:
+                    return True
+        return False
 
     def _singly(self, stage: Stage, patch: Patch) -> Placement:
+        if not patch.located:
+            return _unlocated(patch)
         before = self._before(patch)
-        attempt = Attempt(self.setting, self.home, stage, patch, self.now, before)
+        after = self.patches[len(self.results) + 1 :]
+        attempt = Attempt(self.setting, self.home, stage, patch, self.now, before, after)
         if way_out := self._way_out(patch):
             path, reason = way_out
             return refused(attempt, f"{path} {reason}")
@@ -136,21 +174,35 @@ class _Run:
         return {path: entry for path in paths if (entry := self.now.get(path))}
 
     def _way_out(self, patch: Patch) -> tuple[str, str] | None:
-        """Find a parent of a patched path that is no folder: a link leads elsewhere."""
-        for path in sorted(patch.paths):
+        """Find a path that can't be: below a file or a link, or where a folder is."""
+        dropped = {file.old for file in patch.files if file.old and file.old != file.new}
+        for path in sorted(file.new for file in patch.files if file.new):
             parts = path.split("/")
             for depth in range(1, len(parts)):
                 parent = "/".join(parts[:depth])
                 entry = self.now.get(parent)
-                if entry:
+                if entry and parent not in dropped:
                     kind = "a symbolic link" if entry.is_way_out else "a file"
                     return path, f"would lie below {parent}, which is {kind} in the base"
-            if path in self.folders:
+            if any(file.new == path and b" 160000" in file.head for file in patch.files):
+                return path, "is a submodule, which vpatch does not carry"
+            if self._below(path) - dropped:
                 return path, "is a folder in the base"
         return None
 
+    def _below(self, path: str) -> set[str]:
+        """Return the files that are below a path now."""
+        found = {name for name in self.now if name.startswith(f"{path}/")}
+        if path in self.folders:
+            tree = self.setting.repo.entries(f"{self.setting.base.commit}:{path}")
+            found |= {f"{path}/{name}" for name in tree}
+        return {name for name in found if self.now.get(name, name) is not None}
+
     def _take(self, patch: Patch, placement: Placement) -> None:
         verdict = placement.verdict or summed(hunk.verdict for hunk in placement.hunks)
+        if verdict.good and not placement.hunks and not placement.change:
+            # A name or a mode that the base has already: git takes it, and changes nothing.
+            verdict = Verdict.LANDED
         result = Result(
             patch,
             verdict,
@@ -159,6 +211,9 @@ class _Run:
             landed_in=_newest(hunk.landed_in for hunk in placement.hunks),
             changed_since=_newest(hunk.changed_since for hunk in placement.hunks),
         )
+        if verdict.good and result.landed_in:
+            since = f"landed in {result.landed_in}, changed since in {result.changed_since}"
+            result = result.because(since)
         if not verdict.good:
             needs = needs_of(self.home, patch, result, self._before(patch))
             if needs:
@@ -201,6 +256,17 @@ class _Run:
                 yield _commit(patch, change, fallback)
 
 
+def _unlocated(patch: Patch) -> Placement:
+    """Return the conflict of a patch whose files nobody knows."""
+    hunks = [
+        HunkResult(file.path, hunk.old_start, None, Verdict.CONFLICT)
+        for file in patch.files
+        for hunk in file.hunks
+    ]
+    cause = f"no file of the base goes by the path {patch.files[0].path}"
+    return Placement(hunks, cause=cause, verdict=Verdict.CONFLICT)
+
+
 def _newest(names: Iterable[str]) -> str:
     """Return the newest of some releases, empty where there is none."""
     return max((name for name in names if name), key=version_of, default="")  # type: ignore[arg-type]
@@ -210,7 +276,11 @@ def _commit(patch: Patch, change: Mapping[str, Entry | None], fallback: str) -> 
     name, address = (re.sub(r"[<>\n\0]", "", part).strip() for part in patch.author)
     date = fallback
     if patch.date:
-        date = f"{max(0, int(patch.date.timestamp()))} {patch.date:%z}"
+        # git takes no zone beyond the ones that exist; the instant is the same without it.
+        zone = (
+            f"{patch.date:%z}" if abs(patch.date.utcoffset() or _ZERO) <= _FARTHEST else "+0000"
+        )
+        date = f"{max(0, int(patch.date.timestamp()))} {zone}"
     message = f"{patch.subject}\n\n{patch.body}".strip() + "\n"
     author = f"{name or 'unknown'} <{address or 'unknown@localhost'}>"
     return NewCommit(author, date, encode(message.replace("\0", "")), change)

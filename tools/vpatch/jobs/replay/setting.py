@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vpatch.values.errors import NotInTreeError
 from vpatch.values.paths import decode
 
 if TYPE_CHECKING:
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
     from vpatch.values.patch import Patch
     from vpatch.values.series import Series
     from vpatch.values.tree import Entries
+
+
+def _placed(patch: Patch, trees: Sequence[frozenset[str]]) -> Patch:
+    for tree in trees:
+        with suppress(NotInTreeError):
+            return patch.in_tree(tree)
+    return patch
 
 
 def _nowhere() -> None:
@@ -39,15 +48,22 @@ class Setting:
     """The landmarks of the facts that hold on the base."""
 
     def located(self) -> tuple[Patch, ...]:
-        """Return the patches with the paths that the base knows their files by."""
+        """Return the patches with the paths that the base knows their files by.
+
+        Upstream may have moved these files, so the series' own base is asked next. A patch
+        whose files neither knows is returned as it is.
+        """
         patches = self.series.patches
         if all(patch.located for patch in patches):
             return patches
-        tree = frozenset(self.repo.entries(self.base.commit))
+        trees = [frozenset(self.repo.entries(self.base.commit))]
         found: list[Patch] = []
         for patch in patches:
-            placed = patch.in_tree(tree)
-            tree |= placed.paths
+            placed = _placed(patch, trees)
+            if not placed.located and len(trees) == 1 and (home := self.home()):
+                trees.append(frozenset(self.repo.entries(home.commit)))
+                placed = _placed(patch, trees)
+            trees = [tree | placed.paths for tree in trees]
             found.append(placed)
         return tuple(found)
 
@@ -63,6 +79,12 @@ class Setting:
         """Return the files among paths of a tree."""
         found = self.repo.entries(commit, paths)
         return {path: entry for path, entry in found.items() if not entry.is_folder}
+
+    @property
+    def is_home(self) -> bool:
+        """Whether the base is the one that the series was made for."""
+        own = self.series.base
+        return own is not None and self.base.name == own.name
 
     def held(self, patch: Patch) -> list[Held]:
         """Return the landmarks of a patch's pull request that hold on the base."""
