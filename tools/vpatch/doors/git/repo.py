@@ -148,10 +148,16 @@ class Repo(Command):
             return dict(zip(fields[1::3], fields[2::3], strict=True))
         return dict(zip(fields[1::2], fields[0::2], strict=True))
 
-    def grep(self, tree: str, lines: Iterable[str]) -> list[str]:
-        """Return the files of a tree that hold all of these texts, each in one line."""
+    def grep(self, tree: str, lines: Iterable[str], among: str) -> list[str]:
+        """Return the files of a tree that hold all of these texts, each in one line.
+
+        Args:
+            tree: Any revision that has a tree.
+            lines: The texts.
+            among: A pattern of paths, to look no farther than needed.
+        """
         asked = [part for line in lines for part in ("-e", line)]
-        command = ["grep", "-l", "-z", "-I", "-F", "--all-match", *asked, tree]
+        command = ["grep", "-l", "-z", "-I", "-F", "--all-match", *asked, tree, "--", among]
         ran = self.run(*command, ok=(0, 1))
         return [name.partition(":")[2] for name in decode(ran.out).split("\0")[:-1]]
 

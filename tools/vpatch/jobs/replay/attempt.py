@@ -154,8 +154,13 @@ class Attempt:
     def _then_texts(self) -> dict[str, bytes]:
         return self.texts(self.ancestor.files) if self.ancestor else {}
 
+    def renamed(self, file: FileDiff) -> str:
+        """Return the path that upstream renamed a file to, empty where it did not."""
+        old = file.old
+        return self._renames.get(old, "") if old and old not in self.state else ""
+
     @cached_property
-    def renames(self) -> dict[str, str]:
+    def _renames(self) -> dict[str, str]:
         """Old path to new, for each file that moved since the patch's own base."""
         home = self.home.base
         repo, base = self.setting.repo, self.setting.base

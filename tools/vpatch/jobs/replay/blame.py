@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from vpatch.jobs.replay.attempt import present
@@ -32,7 +33,7 @@ def moved_to(attempt: Attempt, file: FileDiff) -> str:
     old = file.old
     if old is None:
         return ""
-    if new := attempt.renames.get(old):
+    if new := attempt.renamed(file):
         return new
     setting, home = attempt.setting, attempt.home.base
     blob = file.ids[0]
@@ -59,8 +60,9 @@ def _holder(attempt: Attempt, lines: bytes, *, but: str) -> str:
     if not asked:
         return ""
     home, repo = attempt.home.base, attempt.setting.repo
-    found = repo.grep(attempt.setting.base.commit, asked)
-    had = repo.grep(home.commit, asked) if home and found else []
+    among = f"*{PurePosixPath(but).suffix}"
+    found = repo.grep(attempt.setting.base.commit, asked, among)
+    had = repo.grep(home.commit, asked, among) if home and found else []
     return next((path for path in found if path != but and path not in had), "")
 
 

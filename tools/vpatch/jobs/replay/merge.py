@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.jobs.replay.attempt import Placement, diff_of
+from vpatch.jobs.replay.attempt import Placement, diff_of, refused
 from vpatch.jobs.replay.blame import cause_of
 from vpatch.values.verdict import Verdict
 
@@ -44,32 +44,35 @@ class _Sides:
         return repo.merge(self.ancestor_tree, self.ours_tree, theirs)
 
 
-def merged(attempt: Attempt, *, last: bool = False) -> Placement | str:
+def merged(attempt: Attempt) -> Placement | None:
     """Merge what has not landed, and settle each hunk that is still open.
 
-    Args:
-        attempt: The patch.
-        last: Whether this is the last thing to try: then a hunk that would merge says so.
-
     Returns:
-        The placement, or why there is none.
+        The placement, None where the merge does not go through.
     """
-    ancestor = attempt.ancestor
-    if ancestor is None:
-        return _why(attempt, "the base that it was made on is not at hand to merge through")
-    sides = _sides(attempt, ancestor)
-    found = sides.merged(attempt.wanted)
-    if found is None:
-        return _why(attempt, "it does not apply on the base that it was made on either")
-    clean, tree = found
-    if clean:
-        for case in attempt.open:
-            _settle(sides, case)
-        for case in attempt.open:
-            # It merges with the others, if not alone.
-            case.settle(Verdict.MERGED)
-        return _placed(attempt, ancestor, sides.ours_tree, tree)
-    if last:
+    if attempt.ancestor is None:
+        return None
+    sides = _sides(attempt, attempt.ancestor)
+    clean, tree = sides.merged(attempt.wanted) or (False, "")
+    if not clean:
+        return None
+    for case in attempt.open:
+        _settle(sides, case)
+    for case in attempt.open:
+        # It merges with the others, if not alone.
+        case.settle(Verdict.MERGED)
+    return _placed(attempt, attempt.ancestor, sides.ours_tree, tree)
+
+
+def conflict(attempt: Attempt) -> Placement:
+    """Give up on a patch: say which of its hunks would merge, and why the others do not."""
+    note = ""
+    if attempt.ancestor is None:
+        note = "the base that it was made on is not at hand to merge through"
+    elif not attempt.fits_ancestor():
+        note = "it does not apply on the base that it was made on either"
+    else:
+        sides = _sides(attempt, attempt.ancestor)
         lost = attempt.open
         for case in lost:
             _settle(sides, case)
@@ -77,12 +80,10 @@ def merged(attempt: Attempt, *, last: bool = False) -> Placement | str:
             # Each merges alone and not together: all of them are in conflict.
             for case in lost:
                 case.verdict = None
-    return cause_of(attempt) or "its hunks fit each by itself, and not together"
-
-
-def _why(attempt: Attempt, note: str) -> str:
     cause = cause_of(attempt)
-    return f"{cause} ({note})" if cause else note
+    if cause and note:
+        cause = f"{cause} ({note})"
+    return refused(attempt, cause or note or "its hunks fit each by itself, and not together")
 
 
 def _placed(attempt: Attempt, ancestor: Ancestor, ours: str, tree: str) -> Placement:

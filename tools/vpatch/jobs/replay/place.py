@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vpatch.jobs.replay.attempt import Placement, diff_of, difference, refused
 from vpatch.jobs.replay.blame import made_before, moved_to
 from vpatch.jobs.replay.history import beneath_later, look_back, stands_elsewhere
-from vpatch.jobs.replay.merge import merged
+from vpatch.jobs.replay.merge import conflict, merged
 from vpatch.values.errors import FormatError
 from vpatch.values.verdict import Verdict
 
@@ -34,14 +34,12 @@ def place(attempt: Attempt) -> Placement:
             case.verdict = None if case.verdict is Verdict.LANDED else case.verdict
         return refused(attempt, twice)
     _by_landmarks(attempt)
-    found = _put_in(attempt) or merged(attempt)
-    if isinstance(found, Placement):
+    if found := _put_in(attempt) or merged(attempt):
         return found
     # It may be there all the same: once upon a time, under a later patch, between other lines.
     for look in (look_back, beneath_later, stands_elsewhere):
         look(attempt)
-    found = _put_in(attempt) or merged(attempt, last=True)
-    return found if isinstance(found, Placement) else refused(attempt, found)
+    return _put_in(attempt) or merged(attempt) or conflict(attempt)
 
 
 def _settle(attempt: Attempt, case: Case) -> None:
@@ -70,8 +68,7 @@ def _by_landmarks(attempt: Attempt) -> None:
     marks = attempt.setting.held(attempt.patch) if attempt.open else []
     for mark in marks:
         for case in attempt.open:
-            moved = attempt.renames.get(case.file.old or "")
-            if mark.path in case.file.paths or mark.path == moved:
+            if mark.path in case.file.paths or mark.path == attempt.renamed(case.file):
                 case.settle(Verdict.LANDED, mark.line, mark.evidence)
     if marks:
         look_back(attempt, known=True)
