@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from functools import partialmethod
-from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cli.shop import NAMES, SOURCE, Shop, Stock
-from support import PYPROJECT, IndexServer, Project, git, lines, sdist
+from support import PYPROJECT, Project, git, lines, sdist
 from vpatch.doors.git import drop_inherited_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from support import Desk
-
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IndexServer]:
-    """Serve a package index that ends without delay."""
-    quick = partialmethod(ThreadingHTTPServer.serve_forever, 0.02)
-    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", quick)
-    server = IndexServer(tmp_path / "index")
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="session")
