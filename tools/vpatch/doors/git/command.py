@@ -11,7 +11,7 @@ from git import GitCommandNotFound
 from git.cmd import Git
 
 from vpatch.values.errors import VpatchError
-from vpatch.values.paths import decode
+from vpatch.values.paths import decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ _PINNED = {
     "core.looseCompression": "0",  # replays write many small objects, read once
     "core.quotePath": "false",
     "core.safecrlf": "false",
+    "diff.renameLimit": "20000",  # beyond 1000 files git stops to look for renames, in silence
     "gc.auto": "0",  # a collection in the background outlives the run
     "http.lowSpeedLimit": "1",  # a server that says nothing for so long is lost
     "http.lowSpeedTime": "30",
@@ -137,9 +138,11 @@ class Command:
         """Start a git command, with pipes to all its ends; it ends when the caller drops it."""
         pins = [part for pin in _PINNED.items() for part in ("-c", "=".join(pin))]
         place = cwd or self.work_tree or self.git_dir
+        # The system encodes arguments by the locale's rules; git's names are bytes of UTF-8.
+        said = [os.fsdecode(encode(arg)) for arg in args]
         try:
             return Git(str(place)).execute(
-                ["git", "--no-pager", *pins, *args],
+                ["git", "--no-pager", *pins, *said],
                 as_process=True,
                 istream=subprocess.PIPE,
                 env=self._environment(discover=discover) | dict(env or {}),
