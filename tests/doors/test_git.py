@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,6 +76,34 @@ def test_settings_of_the_user_change_nothing(upstream: Upstream, hostile: Path) 
     assert plain.repo.blobs([oid]) == [b"one\r\nthree \n"]
     assert not (hostile / "ran").exists()
     assert not (hostile / "store.git/hooks").exists()
+
+
+def test_renames_are_found_whatever_limit_the_user_set(tmp_path: Path) -> None:
+    """More files than the user's diff.renameLimit move and change: each is followed."""
+    project = Project(tmp_path / "project", {f"old{n}": lines(n, n + 30) for n in range(4)})
+    git(project.folder, "config", "diff.renameLimit", "1")
+    change: dict[str, str | None] = {f"old{n}": None for n in range(4)}
+    change |= {f"new{n}": lines(n, n + 30, l15="x") for n in range(4)}
+    project.commit("move", change)
+    repo = Repo(project.folder / ".git", private=False)
+    found = repo.changed("HEAD^", "HEAD", renames=True)
+    assert set(found) == {f"old{n}" for n in range(4)}
+
+
+def test_paths_survive_any_locale(upstream: Upstream) -> None:
+    """Where Python encodes arguments as ASCII, a path of other letters is found as well."""
+    base = upstream.release("v0.16.0", {"b\u00e4r.py": "x = 1\n"})
+    program = (
+        "import sys; from pathlib import Path; from vpatch.doors.git import Repo\n"
+        "found = Repo(Path(sys.argv[1])).entries(sys.argv[2], ['b\\u00e4r.py'])\n"
+        "print(sys.getfilesystemencoding(), ascii(list(found)))"
+    )
+    command = [sys.executable, "-c", program, str(upstream.repo.git_dir), base.commit]
+    old = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    ran = subprocess.run(
+        command, env=os.environ | old, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "ascii ['b\\xe4r.py']\n", ran.stderr
 
 
 def test_variables_of_a_hook_are_forgotten(
@@ -211,7 +242,25 @@ def test_send_copies_what_the_other_lacks(upstream: Upstream, tmp_path: Path) ->
         scratch.send(new[0], without=base.commit, to=clone)
     assert clone.run("fsck", "--strict", new[0]).status == 0
     assert clone.blobs([clone.entries(new[0])["a"].oid]) == [b"2\n"]
-    assert [path.suffix for path in clone.objects.glob("pack/*.part")] == []
+    assert list(clone.objects.glob("pack/tmp_*")) == []
+
+
+def test_send_to_a_full_disk_leaves_nothing(
+    upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk gets full half way through a pack: what was written of it is removed."""
+    base = upstream.release("v0.16.0", {"a": lines(1, 9)})
+    clone = Repo(tmp_path / "clone")
+    init(clone.git_dir, bare=True)
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space left"):
+        upstream.repo.send(base.commit, without="", to=clone)
+    assert list(clone.objects.glob("pack/*")) == []
 
 
 def test_many_paths(upstream: Upstream) -> None:

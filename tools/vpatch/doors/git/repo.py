@@ -272,9 +272,13 @@ class Repo(Command):
             self.run(*command, f"{folder}/pack", stdin=listed)
             # A pack counts once its index is there, so the index comes last.
             for made in sorted(Path(folder).glob("pack-*"), reverse=True):
-                beside = packs / f"{made.name}.part"
-                shutil.copyfile(made, beside)
-                beside.replace(packs / made.name)
+                # git-prune(1) clears away what a killed run left under such a name.
+                beside = packs / f"tmp_{made.name}"
+                try:
+                    shutil.copyfile(made, beside)
+                    beside.replace(packs / made.name)
+                finally:
+                    beside.unlink(missing_ok=True)
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
