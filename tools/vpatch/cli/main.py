@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -30,6 +31,8 @@ VERBS = {
 }
 
 _BUG = 4
+_LOGIN = re.compile(r"([\w+.-]+://)[^/\n]*@")
+"""User and password in an address."""
 _TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -173,7 +176,8 @@ def _report_bug(error: Exception) -> int:
     from vpatch.cli.session import cache_folder, log_file  # noqa: PLC0415, lazy
 
     text = "".join(traceback.format_exception(error))
-    place = log_file(cache_folder(), f"vpatch {__version__}\n{sys.argv}\n{text}")
+    text = _LOGIN.sub(r"\1", f"vpatch {__version__}\n{sys.argv}\n{text}")
+    place = log_file(cache_folder(), text)
     _say(f"error: this is a bug in vpatch ({type(error).__name__})")
     _say(f"hint: report it with the file {place}" if place else text)
     return _BUG
