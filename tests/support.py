@@ -215,6 +215,8 @@ class Desk:
     cache: Path
     home: Path
     index: IndexServer
+    more: dict[str, str] = field(default_factory=dict)
+    """Variables on top of the rest."""
 
     @property
     def env(self) -> dict[str, str]:
@@ -225,7 +227,7 @@ class Desk:
             "PIP_INDEX_URL": self.index.url,
             "PIP_CONFIG_FILE": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
-            "COVERAGE_PROCESS_START": os.environ.get("COVERAGE_PROCESS_START", ""),
+            **self.more,
         }
 
     def command(self, *args: str) -> list[str]:

@@ -324,3 +324,27 @@ def test_overlay_is_small(bench: Bench) -> None:
     plain = [path for link, path in rows if not link and path.endswith(".py")]
 
     assert sorted(plain) == ["math/add.py", "math/mul.py"]
+
+
+def test_full_disk(bench: Bench, tmp_path: Path) -> None:
+    """An overlay that finds no room is one clear message, and leaves nothing behind."""
+
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(small)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small disk is not allowed here")
+    try:
+        big = f"{RIGHT_ADD}# {'x' * 40000}\n"
+        bench.author.back("HEAD~2")
+        patch = bench.author.patch("big", {"vllm/math/add.py": big})
+        bench.desk.write_series("v0.16.0", {"101-add.patch": patch})
+        bench.desk.more = {"TMPDIR": str(small)}
+        ran = bench.desk.run("smoke", "101", "--python", str(bench.env), status=3)
+        left = list(small.iterdir())
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+    assert "cannot lay the overlay (No space left on device)" in ran.err
+    assert "make room there" in ran.err
+    assert left == []
