@@ -207,6 +207,20 @@ def test_content_counts_and_not_size_or_time(shop: Shop, clone: Path) -> None:
     assert drift(shop, clone) == {"vllm/a.py": "modified"}
 
 
+def test_what_a_sparse_checkout_leaves_out_is_no_drift(shop: Shop, clone: Path) -> None:
+    """Files outside the cone are not deleted; the others are compared as ever."""
+    shop.desk.run("apply", "--checkout", str(clone))
+    git(clone, "sparse-checkout", "set", "vllm")
+    assert not (clone / "docs").exists()
+    assert drift(shop, clone) == {}
+    (clone / "vllm/b.py").unlink()
+    assert drift(shop, clone) == {"vllm/b.py": "deleted"}
+    # A file that is there all the same counts.
+    (clone / "docs").mkdir()
+    (clone / "docs/guide.md").write_text("mine\n")
+    assert drift(shop, clone) == {"vllm/b.py": "deleted", "docs/guide.md": "modified"}
+
+
 def test_verify_needs_something_to_look_at(shop: Shop) -> None:
     """Without a checkout there is nothing to verify: wrong usage, with the way to one."""
     ran = shop.desk.run("verify", "--json", status=2)

@@ -176,6 +176,11 @@ class Repo(Command):
         out = self.run("hash-object", "--no-filters", "--stdin-paths", stdin=asked).out
         return dict(zip(there, decode(out).split(), strict=True))
 
+    def left_out(self) -> set[str]:
+        """Return the files that a sparse checkout leaves out, by git-ls-files(1) ``-t``."""
+        listed = decode(self.run("ls-files", "-t", "-z").out).split("\0")[:-1]
+        return {line[2:] for line in listed if line.startswith("S ")}
+
     # Writing
 
     def tree_of(self, base: str, change: Mapping[str, Entry | None]) -> str:

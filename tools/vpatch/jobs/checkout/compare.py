@@ -135,11 +135,16 @@ def drift(checkout: Checkout, replay: Replay, made: Repo, package: str) -> list[
     with repo.stage() as stage:
         stage.load(replay.tree)
         letters = stage.differences(f"{package}/")
+    sparse = repo.left_out()
     committed = repo.changed(replay.tree, "HEAD^{tree}")
     base = made.entries(replay.base.commit, committed)
     head = repo.entries("HEAD", committed)
     kinds = {"D": "deleted", "?": "added"}
-    found = {path: kinds.get(letter, "modified") for path, letter in letters.items()}
+    found = {
+        path: kinds.get(letter, "modified")
+        for path, letter in letters.items()
+        if not (letter == "D" and path in sparse)
+    }
     for path in committed:
         same = base.get(path) == head.get(path)
         found[path] = "unpatched" if same and path in replay.change else "committed"
