@@ -57,6 +57,22 @@ def test_the_series_becomes_one_commit_a_patch(shop: Shop) -> None:
     assert not (place / "vllm/old.py").exists()
 
 
+def test_a_branch_with_a_slash_in_its_name(shop: Shop, clone: Path) -> None:
+    """Its checkout is one folder, which later calls find without --base."""
+    git(clone, "branch", "feature/x")
+    call = ("--upstream", str(clone))
+    answer = shop.desk.json(*call, "apply", "--base", "feature/x")
+    place = shop.desk.folder / "build/vllm-feature-x"
+    assert answer["target"] == str(place)
+    assert git(place, "symbolic-ref", "HEAD") == "refs/heads/vpatch/feature/x"
+    status = shop.desk.json(*call, "status")
+    assert status["base"]["name"] == "feature/x"
+    assert {patch["applied"] for patch in status["patches"]} == {"yes"}
+    shop.desk.run(*call, "verify")
+    assert shop.desk.json("unapply")["target"] == str(place)
+    assert subjects(place) == ["start"]
+
+
 def test_the_answer_for_programs_has_the_agreed_form(shop: Shop) -> None:
     """The JSON of apply holds what the design says, in the types that it says."""
     answer = shop.desk.json("apply")

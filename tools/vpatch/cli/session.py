@@ -140,7 +140,8 @@ class Session:
 
     def managed(self, base: str) -> Path:
         """Return the path of the checkout that vpatch keeps for a base."""
-        return self.root / "build" / f"vllm-{base}"
+        # A branch's name may have slashes; the folder is one all the same.
+        return self.root / "build" / f"vllm-{base.replace('/', '-')}"
 
     def serving(self, base: Base, series: str | None, upto: str | None = None) -> Asked:
         """Find the series for a base."""
@@ -152,10 +153,12 @@ class Session:
 
     def usual_base(self) -> str:
         """Return the base where none is named: applied last, else configured, else newest."""
+        from vpatch.jobs.checkout import Applied  # noqa: PLC0415, lazy
+
         notes = self.root.glob("build/vllm-*/.git/vpatch/applied.json")
         last = max(notes, key=lambda path: path.stat().st_mtime, default=None)
-        if last:
-            return last.parents[2].name.removeprefix("vllm-")
+        if last and (applied := Applied.at(last)):
+            return applied.base.name
         return self.config.base or self.folder.newest()
 
     def replayed(self, asked: Asked, target: Checkout | None = None) -> Iterator[Ready]:

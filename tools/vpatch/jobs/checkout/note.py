@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpatch.values.base import Base
+from vpatch.values.errors import VpatchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,23 @@ class Applied:
     def branch(self) -> str:
         """The ref that holds the series' commits."""
         return branch_of(self.base)
+
+    @classmethod
+    def at(cls, path: Path) -> Applied | None:
+        """Return what a file keeps, None where there is none.
+
+        Raises:
+            VpatchError: The file is broken.
+        """
+        try:
+            return cls.from_json(json.loads(path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            hint = "delete that file; vpatch verify tells what the checkout holds"
+            raise VpatchError(
+                "the note of what was applied is broken", where=str(path), hint=hint
+            ) from error
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Applied:

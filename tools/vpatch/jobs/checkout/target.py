@@ -23,7 +23,7 @@ from vpatch.jobs.checkout.guard import (
 )
 from vpatch.jobs.checkout.note import Applied, branch_of
 from vpatch.values.base import Base
-from vpatch.values.errors import BadInputError, RefusedError, VpatchError
+from vpatch.values.errors import BadInputError, RefusedError
 from vpatch.values.paths import decode
 from vpatch.values.tree import Entry
 
@@ -99,19 +99,8 @@ class Checkout:
 
     def applied(self) -> Applied | None:
         """Return what was applied here and is checked out, else None."""
-        try:
-            kept = json.loads((self._own / "applied.json").read_bytes())
-            found = Applied.from_json(kept)
-        except FileNotFoundError:
-            return None
-        except (ValueError, KeyError, TypeError) as error:
-            hint = "delete that file; vpatch verify tells what the checkout holds"
-            raise VpatchError(
-                "the note of what was applied is broken",
-                where=str(self._own / "applied.json"),
-                hint=hint,
-            ) from error
-        return found if self.head()[0] == found.branch else None
+        found = Applied.at(self._own / "applied.json")
+        return found if found and self.head()[0] == found.branch else None
 
     def base(self) -> Base:
         """Return the base that the checkout is on: the applied one's, else its HEAD."""
