@@ -265,6 +265,8 @@ def test_tag_and_release_of_one_name(
     tagged = bases.get("v0.15.1", fresh=True)
     assert tagged.commit == rev(origin, "v0.15.1") != copy.commit
     assert bases.get("v0.15.1") == tagged
+    assert bases.releases() == [copy]
+    bases.complete(tagged)
     assert bases.releases() == [tagged]
     assert [base.source for base in bases.at_hand()] == ["vllm-0.15.1.tar.gz", net.url]
     assert bases.get("v0.14.0").source == "vllm-0.14.0.tar.gz"
@@ -409,6 +411,44 @@ def test_replay_again_without_the_network(desk: Desk, origin: Origin, http: Http
     first = desk.json(*call)
     http.close()
     assert desk.json(*call) == first
+
+
+def test_releases_without_their_files_are_not_looked_into(
+    desk: Desk, origin: Origin, http: Http
+) -> None:
+    """What was fetched by name alone is no place to look for a patch: offline is no error."""
+    origin.commit("own", {"vllm/engine.py": lines(1, 40, l20="upstream's")})
+    git(origin.folder, "tag", "v0.16.0")
+    origin.push()
+    git(origin.folder, "reset", "-q", "--hard", "v0.15.1")
+    patch = origin.patch("change", {"vllm/engine.py": lines(1, 30, l20="twenty")})
+    commit = rev(origin, "v0.15.1")
+    desk.write_series("v0.15.1", {"1-change.patch": patch}, commit=commit)
+    call = ("--upstream", f"{http.url}/vllm.git")
+    bases = opened(desk.cache, call[1])
+    for name in ("v0.15.1", "v0.16.0"):
+        bases.complete(bases.get(name))
+    bases.get("v0.15.2")
+    http.close()
+    answer = desk.json(*call, "status", "--base", "v0.16.0", status=1)
+    assert [patch["verdict"] for patch in answer["patches"]] == ["conflict"]
+
+
+def test_complete_releases_are_remembered(tmp_path: Path, http: Http) -> None:
+    """A release counts once its files came, in a later run too, and is not scanned again."""
+    bases = opened(tmp_path / "cache", f"{http.url}/vllm.git")
+    older, newer = bases.get("v0.15.1"), bases.get("v0.15.2")
+    assert bases.releases() == []
+    bases.complete(newer)
+    assert bases.releases() == [newer]
+    again = opened(tmp_path / "cache", f"{http.url}/vllm.git")
+    assert again.releases() == [newer]
+    assert again.at_hand() == [older, newer]
+    http.close()
+    again.complete(newer)
+    with pytest.raises(VpatchError):
+        again.complete(older)
+    assert again.releases() == [newer]
 
 
 def test_silent_server(tmp_path: Path, http: Http, monkeypatch: pytest.MonkeyPatch) -> None:

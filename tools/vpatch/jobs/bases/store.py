@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 _INDEX_REFS = "refs/vpatch/index/"
+_COMPLETE_REFS = "refs/vpatch/complete/"
+"""Commits from a git remote whose every file is in the store."""
 
 
 class Bases:
@@ -79,8 +81,16 @@ class Bases:
         return [*sorted(releases, key=lambda b: releases[b]), *others]
 
     def releases(self) -> list[Base]:
-        """Return the releases in the store, one of each name, oldest first."""
-        return list({b.name: b for b in self.at_hand() if version_of(b.name)}.values())
+        """Return the releases whose every file is here, one of each name, oldest first."""
+        at_hand = [base for base in self.at_hand() if version_of(base.name)]
+        complete = self.store.refs(_COMPLETE_REFS) if at_hand else {}
+        return list(
+            {
+                base.name: base
+                for base in at_hand
+                if not self._from_remote(base) or _COMPLETE_REFS + base.commit in complete
+            }.values()
+        )
 
     def find(self, name: str) -> Base | None:
         """Return a base of the store by name or commit, without the network."""
@@ -254,11 +264,17 @@ class Bases:
 
     def complete(self, base: Base) -> None:
         """Bring every file of a base into the store; one from a git remote comes without."""
-        from_git = bool(self._url) and base.source == shown(self._url)
-        missing = self._remote.missing(base.commit) if from_git else []
-        if missing:
-            with self._alone():
+        mark = _COMPLETE_REFS + base.commit
+        if not self._from_remote(base) or self.store.tip(mark):
+            return
+        missing = self._remote.missing(base.commit)
+        with self._alone():
+            if missing:
                 self._remote.complete(missing)
+            self.store.set_ref(mark, base.commit)
+
+    def _from_remote(self, base: Base) -> bool:
+        return bool(self._url) and base.source == shown(self._url)
 
 
 def init_store(store: Repo) -> None:
