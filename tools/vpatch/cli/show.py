@@ -23,6 +23,8 @@ SCHEMA = 1
 
 _PIPE = 160
 """Columns where no terminal says how wide it is: nothing is cut there."""
+_GAP, _NARROWEST = 2, 12
+"""Columns between two columns of a table, and of a title that gave way."""
 _COLOURS = {
     "clean": "green",
     "offset": "green",
@@ -58,16 +60,21 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Table  # noqa: PLC0415, lazy
     from rich.text import Text  # noqa: PLC0415, lazy
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for title in titles:
-        gives_way = title.endswith("…")
-        table.add_column(
-            title.rstrip("…"), no_wrap=True, min_width=0 if gives_way else len(title)
-        )
-    for row in rows:
-        cells = [printable(" ".join(cell.split())) for cell in row]
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in cells))
     console = _console()
+    texts = [[Text(printable(" ".join(cell.split()))) for cell in row] for row in rows]
+    heads = [Text(title.rstrip("…"), style="bold") for title in titles]
+    widths = [max(t.cell_len for t in column) for column in zip(heads, *texts, strict=True)]
+    spare = console.width - sum(widths) - _GAP * (len(widths) - 1)
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    for title, width in zip(titles, widths, strict=True):
+        # rich would cut the narrow columns first, and those are the ones that tell.
+        fits = max(_NARROWEST, width + min(0, spare)) if title.endswith("…") else width
+        table.add_column(no_wrap=True, width=fits, overflow="ellipsis")
+    table.add_row(*heads)
+    for row in texts:
+        for text in row:
+            text.stylize(_COLOURS.get(text.plain, ""))
+        table.add_row(*row)
     with console.capture() as capture:
         console.print(table)
     # rich pads every line to the table's width, which a terminal may wrap.
