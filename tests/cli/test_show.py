@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 
 from vpatch.cli import show
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_only_the_wide_column_gives_way(
