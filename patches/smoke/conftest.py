@@ -219,8 +219,8 @@ class Copies:
 
 
 @contextmanager
-def hybrid_runner(folder: Path, copies: Copies) -> Iterator[Any]:
-    """A model runner with two drafted tokens a step, for what it takes to be a hybrid model."""
+def hybrid_runner(folder: Path, copies: Copies, drafts: int = 2) -> Iterator[Any]:
+    """A model runner with drafted tokens in each step, and a model that it takes for hybrid."""
     from vllm.config import (
         CacheConfig,
         ModelConfig,
@@ -247,14 +247,14 @@ def hybrid_runner(folder: Path, copies: Copies) -> Iterator[Any]:
             max_model_len=256, is_encoder_decoder=False, max_num_seqs=4, async_scheduling=True
         ),
     )
-    # N-grams: drafts without a second model.
-    config.speculative_config = SpeculativeConfig(
-        method="ngram",
-        num_speculative_tokens=2,
-        prompt_lookup_max=2,
-        target_model_config=model,
-        target_parallel_config=config.parallel_config,
-    )
+    if drafts:  # from n-grams, without a second model
+        config.speculative_config = SpeculativeConfig(
+            method="ngram",
+            num_speculative_tokens=drafts,
+            prompt_lookup_max=2,
+            target_model_config=model,
+            target_parallel_config=config.parallel_config,
+        )
     with (
         one_process(config),
         mock.patch.object(torch, "Event", copies.event),

@@ -20,10 +20,7 @@ import torch
 from conftest import bfloat16, one_process
 from vllm.config import ModelConfig, VllmConfig
 from vllm.model_executor.layers.quantization.fp8 import Fp8Config
-from vllm.model_executor.layers.quantization.modelopt import (
-    ModelOptNvFp4Config,
-    ModelOptNvFp4LinearMethod,
-)
+from vllm.model_executor.layers.quantization.modelopt import ModelOptNvFp4Config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,10 +80,6 @@ def build(
     """The draft model, built as vLLM's model loader does it."""
     # The only backend that can be chosen without a GPU; its product is computed below.
     monkeypatch.setenv("VLLM_USE_NVFP4_CT_EMULATIONS", "1")
-    monkeypatch.setattr(ModelOptNvFp4LinearMethod, "apply", nvfp4_product)
-    monkeypatch.setattr(
-        ModelOptNvFp4LinearMethod, "process_weights_after_loading", lambda *_: None
-    )
     module = importlib.import_module(f"vllm.model_executor.models.{model[0]}")
     monkeypatch.setattr(module, model[2], StepBlock if "step3p5" in model[0] else Block)
     if hasattr(module, "Glm4MixtureOfExperts"):  # it wants to see an expert layer
@@ -115,6 +108,13 @@ def build(
         with mock.patch.object(config.compilation_config, "mode", 0):  # do not compile
             with torch.device(device):
                 draft = getattr(module, model[1])(vllm_config=config)
+            eh_proj = draft.model.layers[str(LAYER)].eh_proj
+            if eh_proj.weight.dtype == torch.uint8:
+                method = eh_proj.quant_method
+                monkeypatch.setattr(method, "apply", nvfp4_product)
+                monkeypatch.setattr(
+                    method, "process_weights_after_loading", lambda _layer: None
+                )
             yield draft
 
 
@@ -177,14 +177,8 @@ def packed_weight() -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     return tensors, e2m1[codes] * scales.repeat_interleave(16, dim=1) * 0.01
 
 
-def nvfp4_product(
-    method: ModelOptNvFp4LinearMethod,
-    layer: torch.nn.Module,
-    x: torch.Tensor,
-    bias: torch.Tensor | None = None,
-) -> torch.Tensor:
+def nvfp4_product(layer: torch.nn.Module, x: torch.Tensor, bias: None) -> torch.Tensor:
     """The product that vLLM's NVFP4 kernels compute on a GPU, the input left as it is."""
-    assert bias is None
     codes = torch.stack((layer.weight & 15, layer.weight >> 4), dim=-1).flatten(1).long()
     e2m1 = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6, 0, -0.5, -1, -1.5, -2, -3, -4, -6])
     scales = layer.weight_scale.float().repeat_interleave(16, dim=1) * layer.weight_scale_2

@@ -69,3 +69,8 @@ def test_control_counts_that_arrived_are_read(minimax_folder: Path) -> None:
 def test_control_a_first_step_has_nothing_to_wait_for(minimax_folder: Path) -> None:
     with hybrid_runner(minimax_folder, Copies()) as runner:
         assert begin_step(runner) == [1, 1, 1, 1]
+
+
+def test_control_nor_does_a_runner_without_drafts(minimax_folder: Path) -> None:
+    with hybrid_runner(minimax_folder, Copies(), drafts=0) as runner:
+        assert begin_step(runner) == [1, 1, 1, 1]
