@@ -135,15 +135,20 @@ def test_a_lock_where_nothing_can_be_made(tmp_path: Path) -> None:
 # Many files
 
 
-def laid(tmp_path: Path, new: Mapping[str, str | None]) -> Transaction:
-    """Lay new content ready for some paths; None is for one that goes."""
-    change = Transaction(tmp_path / "root", tmp_path / "journal")
-    change.begin()
+def lay(change: Transaction, new: Mapping[str, str | None]) -> None:
+    """Lay new content ready; None is for a path that goes."""
     for path, content in new.items():
         if content is not None:
             place = change.staged / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(content)
+
+
+def laid(tmp_path: Path, new: Mapping[str, str | None]) -> Transaction:
+    """Begin a change and lay its content ready."""
+    change = Transaction(tmp_path / "root", tmp_path / "journal")
+    change.begin()
+    lay(change, new)
     return change
 
 
@@ -252,6 +257,88 @@ def test_a_folder_that_filled_up_meanwhile_is_kept(root: Path, tmp_path: Path) -
     with pytest.raises(RefusedError, match="would overwrite changes made since: new"):
         change.carry_out()
     assert (root / "new/mine").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("placed", [False, True])
+@pytest.mark.parametrize("damage", [b"", None], ids=["cut", "lost"])
+def test_what_a_power_loss_cut_is_laid_ready_anew(
+    root: Path, tmp_path: Path, damage: bytes | None, *, placed: bool
+) -> None:
+    """Files laid ready that are not as planned are never put in, nor taken for done."""
+    new = {"a": "new\n", "b/one": "new\n", "c/deep/er/file": None}
+    laid(tmp_path, new).commit({path: content is not None for path, content in new.items()}, {})
+    again = Transaction(root, tmp_path / "journal")
+    if placed:
+        again.carry_out()
+    if damage is None:
+        (again.staged / "a").unlink()
+    else:
+        (again.staged / "a").write_bytes(damage)
+    again.resume(lambda: lay(again, new), "")
+    again.carry_out()
+    again.close()
+    assert {path: (root / path).read_text() for path in ("a", "b/one", "b/two")} == {
+        "a": "new\n",
+        "b/one": "new\n",
+        "b/two": "old\n",
+    }
+
+
+def test_what_cannot_be_laid_ready_anew_is_refused(root: Path, tmp_path: Path) -> None:
+    """Nothing can replace what was cut: named with the way out, and the files stay."""
+    change = laid(tmp_path, {"a": "new\n", "b/one": "new\n"})
+    change.commit({"a": True, "b/one": True}, {})
+    (change.staged / "b/one").write_bytes(b"")
+
+    def fail() -> None:
+        raise VpatchError("no such object", detail="fatal: bad object")
+
+    for again in (fail, lambda: None):
+        with pytest.raises(RefusedError, match="laid ready is damaged: b/one") as caught:
+            change.resume(again, "the way out")
+        assert caught.value.hint == "the way out"
+    assert (root / "a").read_text() == (root / "b/one").read_text() == "old\n"
+
+
+def test_a_link_made_after_a_kill_leads_nowhere(root: Path, tmp_path: Path) -> None:
+    """A folder became a link since the plan was final: refused before a file is written."""
+    change = laid(tmp_path, {"a": "new\n", "b/three": "new\n"})
+    change.commit({"a": True, "b/three": True}, {})
+    (root / "b").rename(tmp_path / "elsewhere")
+    (root / "b").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RefusedError, match="behind a symbolic link"):
+        change.resume(lambda: None, "")
+    assert not (tmp_path / "elsewhere/three").exists()
+    assert (root / "a").read_text() == "old\n"
+
+
+def test_a_link_of_the_change_itself_leads_nowhere_either(root: Path, tmp_path: Path) -> None:
+    """A folder moves and a link takes its place: a second run does not delete through it."""
+    change = laid(tmp_path, {"d/deep/er/file": "old\n"})
+    (change.staged / "c").symlink_to("d")
+    change.commit({"c": True, "c/deep/er/file": False, "d/deep/er/file": True}, {})
+    change.carry_out()
+    for _ in range(2):
+        change.resume(lambda: None, "")
+        change.carry_out()
+        assert (root / "c").readlink() == Path("d")
+        assert (root / "d/deep/er/file").read_text() == "old\n"
+
+
+@pytest.mark.parametrize("place", ["a", "c"])
+def test_a_folder_and_a_file_that_changed_places_are_no_obstacle(
+    root: Path, tmp_path: Path, place: str
+) -> None:
+    """What the change itself put there is in nobody's way when a later run goes on."""
+    new: dict[str, str | None] = {"a": None, "a/inner": "new\n"}
+    if place == "c":
+        new = {"c": "new\n", "c/deep/er/file": None}
+    change = laid(tmp_path, new)
+    change.commit({path: content is not None for path, content in new.items()}, {})
+    change.carry_out()
+    change.resume(lambda: None, "")
+    change.carry_out()
+    assert (root / place).is_dir() is (place == "a")
 
 
 def test_what_the_system_refuses_half_way_is_said(

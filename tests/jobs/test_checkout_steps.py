@@ -329,6 +329,61 @@ def test_an_edit_of_a_file_in_place_already_is_refused_too(bench: Bench) -> None
     assert (place / edited).read_text() == "mine\n"
 
 
+@pytest.mark.parametrize("placed", [0, 1, 2])
+def test_files_that_a_power_loss_cut_come_from_git_again(bench: Bench, placed: int) -> None:
+    """Whatever of the new content did not reach the disk: the change still ends in full."""
+    place = killed_after(bench, placed)
+    journal = place / ".git/vpatch/journal/new"
+    for path in ("vllm/a.py", "vllm/new/deep.py"):
+        os.truncate(journal / path, 0)
+    (journal / "vllm/tool.sh").unlink()
+    said: list[str] = []
+    Checkout(place, "vllm").recover(said.append)
+    assert said == ["an earlier run was interrupted: applied the rest of its change"]
+    assert seen(place) == bench.new
+
+
+def test_a_change_that_git_lost_as_well_is_given_up(bench: Bench) -> None:
+    """Neither what lay ready nor git's objects are left: refused, with a way out that works."""
+    place = killed_after(bench, 1)
+    os.truncate(place / ".git/vpatch/journal/new/vllm/new/deep.py", 0)
+    kept = {path.stem for path in (bench.clone / ".git/objects").rglob("*.pack")}
+    for path in (place / ".git/objects/pack").glob("*"):
+        if path.stem not in kept:
+            path.unlink()
+    with pytest.raises(RefusedError, match=r"is damaged: .*new/deep\.py") as caught:
+        Checkout(place, "vllm").recover(lambda _: None)
+    assert caught.value.detail
+    journal = place / ".git/vpatch/journal"
+    assert f"delete {journal}" in caught.value.hint
+    assert f"git -C {place} checkout -f main" in caught.value.hint
+
+    shutil.rmtree(journal)
+    git(place, "checkout", "-q", "-f", "main")
+    (place / "docs/guide.md").write_text("mine\n")
+    (place / "vllm/new/deep.py").unlink(missing_ok=True)
+    bench.apply(Checkout(place, "vllm"))
+    assert seen(place) == bench.new
+
+
+def test_a_folder_that_became_a_link_after_a_kill_is_refused(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """The user moved a folder elsewhere and linked it: nothing is written through the link."""
+    place = killed_after(bench, 0)
+    (place / "vllm").rename(tmp_path / "vllm")
+    (place / "vllm").symlink_to(tmp_path / "vllm")
+    before = tree_of(tmp_path / "vllm")
+    with pytest.raises(RefusedError, match="behind a symbolic link"):
+        Checkout(place, "vllm").recover(lambda _: None)
+    assert tree_of(tmp_path / "vllm") == before
+
+    (place / "vllm").unlink()
+    (tmp_path / "vllm").rename(place / "vllm")
+    Checkout(place, "vllm").recover(lambda _: None)
+    assert seen(place) == bench.new
+
+
 def test_a_user_who_cleaned_up_by_git_gets_the_whole_change(bench: Bench) -> None:
     """After a kill the user ran "git checkout -- vllm": the next run still ends in full."""
     place = killed_after(bench, 2)

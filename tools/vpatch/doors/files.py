@@ -14,9 +14,9 @@ import os
 import shutil
 import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpatch.values.errors import RefusedError, VpatchError
 
@@ -131,6 +131,15 @@ def lock(path: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
         held.release()
 
 
+class _Planned(NamedTuple):
+    """What a plan says of one path; a digest tells a file from another, None is for none."""
+
+    kept: bool
+    """Whether it is there afterwards."""
+    before: str | None
+    new: str | None
+
+
 class Transaction:
     """A change of many files below one folder, all or none.
 
@@ -182,7 +191,7 @@ class Transaction:
             VpatchError: A folder can't be written.
         """
         gone = {path for path, kept in paths.items() if not kept}
-        folders = {self._deepest(path, gone) for path in paths}
+        folders = {self._deepest(path, gone) for path in paths if not self._over(path, paths)}
         for folder in sorted(folders):
             if not os.access(folder, os.W_OK | os.X_OK):
                 hint = "make it writable, then run again: nothing was changed"
@@ -201,7 +210,14 @@ class Transaction:
         """
         self.check(paths)
         with explained(self.journal, "write"):
-            files = {path: [kept, _digest(self.root / path)] for path, kept in paths.items()}
+            files = {
+                path: [
+                    kept,
+                    _digest(self.root / path),
+                    _digest(self.staged / path) if kept else None,
+                ]
+                for path, kept in paths.items()
+            }
             plan = json.dumps({"files": files, "note": note}).encode()
             beside = self.journal / f"{_PLAN}.part"
             with beside.open("wb") as stream:
@@ -210,6 +226,56 @@ class Transaction:
                 os.fsync(stream.fileno())
             beside.replace(self.journal / _PLAN)
 
+    def resume(self, lay: Callable[[], None], way_out: str) -> None:
+        """Make a plan that an earlier run left fit to be carried out by this one.
+
+        What was laid ready is not flushed to the disk file by file: a power loss may have cut
+        some of it, also where it is in place already.
+
+        Args:
+            lay: Lays every new file ready, as at first.
+            way_out: A hint for people where that does not help.
+
+        Raises:
+            RefusedError: A path leads through a symbolic link or a file by now, or what was
+                laid ready is lost.
+            VpatchError: A folder can't be written.
+        """
+        self.check({path: planned.kept for path, planned in self._files().items()})
+        cut = self._cut()
+        if not cut:
+            return
+        for path in cut:
+            with suppress(OSError):
+                placed = self.root / path
+                if os.path.samestat(placed.lstat(), (self.staged / path).lstat()):
+                    placed.unlink()
+        detail = ""
+        try:
+            lay()
+        except VpatchError as error:
+            detail = f"{error}\n{error.detail}"
+        if left := self._cut():
+            raise RefusedError(
+                "what an interrupted run had laid ready is damaged",
+                where=", ".join(left[:5]),
+                hint=way_out,
+                detail=detail,
+            )
+
+    def _files(self) -> dict[str, _Planned]:
+        plan = json.loads((self.journal / _PLAN).read_bytes())
+        return {path: _Planned(*facts) for path, facts in plan["files"].items()}
+
+    def _cut(self) -> list[str]:
+        """Return the paths for which something else lies ready than was planned."""
+        plan = self._files().items()
+        return [
+            path
+            for path, planned in plan
+            if planned.kept and _digest(self.staged / path) != planned.new
+        ]
+
     def carry_out(self) -> None:
         """Put every file into place; called again after a kill, it goes on where it stopped.
 
@@ -217,13 +283,17 @@ class Transaction:
             RefusedError: Somebody changed one of the files since.
             VpatchError: The system refused; the next call goes on.
         """
-        plan = json.loads((self.journal / _PLAN).read_bytes())
-        gone = [path for path, (kept, _) in plan["files"].items() if not kept]
+        plan = self._files()
+        paths = {path: planned.kept for path, planned in plan.items()}
+        gone = [
+            path for path, kept in paths.items() if not kept and not self._over(path, paths)
+        ]
         left: list[str] = []
         edited: list[str] = []
-        for path, (kept, before) in plan["files"].items():
+        for path, (kept, before, new) in plan.items():
             now = _digest(self.root / path)
-            if now == _digest(self.staged / path) or (not kept and now == _FOLDER):
+            done = now == new or (not kept and now == _FOLDER)
+            if done or self._over(path, paths):
                 continue
             left.append(path)
             if now not in (None, before):
@@ -253,6 +323,14 @@ class Transaction:
         """Forget the plan: all of it is done."""
         (self.journal / _PLAN).unlink()
         self.drop()
+
+    def _over(self, path: str, paths: Mapping[str, bool]) -> bool:
+        """Whether a file or link of the plan's own stands where a path's folder was."""
+        above = (str(folder) for folder in Path(path).parents)
+        return not paths[path] and any(
+            paths.get(folder) and _digest(self.root / folder) not in (None, _FOLDER)
+            for folder in above
+        )
 
     def _deepest(self, path: str, gone: Iterable[str]) -> Path:
         """Return the folder that is there already on the way to a path."""

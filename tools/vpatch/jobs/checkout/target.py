@@ -128,6 +128,7 @@ class Checkout:
             return
         refuse_in_progress(self.repo)
         refuse_moved(self.repo, self.head(), note)
+        self._transaction.resume(lambda: self._lay(_change_of(note)), self._way_out(note))
         refuse_stuck_refs(self.repo, note["branch"], note["commit"], note["drop"])
         self._finish(note)
         what = "applied" if note["applied"] else "took back"
@@ -211,9 +212,7 @@ class Checkout:
         }
         try:
             self._transaction.begin()
-            with self.repo.stage() as stage:
-                stage.reset({path: entry for path, entry in change.items() if entry})
-                stage.write_files(self._transaction.staged)
+            self._lay(change)
             self._transaction.commit(paths, note)
             self._finish(note)
         except (KeyboardInterrupt, SystemExit):
@@ -230,6 +229,22 @@ class Checkout:
             if not self.interrupted():
                 self._transaction.drop()
 
+    def _lay(self, change: Change) -> None:
+        """Lay the new files ready."""
+        with self.repo.stage() as stage:
+            stage.reset({path: entry for path, entry in change.items() if entry})
+            stage.write_files(self._transaction.staged)
+
+    def _way_out(self, note: dict[str, Any]) -> str:
+        """Return how to give up a change that cannot be ended."""
+        ref, commit = note["from"]
+        back = ref.removeprefix("refs/heads/") or commit
+        return (
+            "make room if the disk is full, and run again; else delete "
+            f"{self._transaction.journal}, bring the old files back "
+            f"(git -C {self.root} checkout -f {back}) and run again"
+        )
+
     def _finish(self, note: dict[str, Any]) -> None:
         """Put files into place, then the index, then the refs; each step may be repeated.
 
@@ -237,8 +252,7 @@ class Checkout:
         whoever looks in between takes no patched commit for a base.
         """
         self._transaction.carry_out()
-        change = {path: Entry(*e) if e else None for path, e in note["index"].items()}
-        self._update_index(change)
+        self._update_index(_change_of(note))
         if note["applied"]:
             files.write(self._own / "applied.json", _json(note["applied"]))
         if note["branch"]:
@@ -264,6 +278,10 @@ class Checkout:
             shutil.copyfile(index, beside)
             self.repo.update_index(change, env={"GIT_INDEX_FILE": str(beside)})
             beside.replace(index)
+
+
+def _change_of(note: dict[str, Any]) -> Change:
+    return {path: Entry(*e) if e else None for path, e in note["index"].items()}
 
 
 def _json(value: dict[str, Any]) -> bytes:
