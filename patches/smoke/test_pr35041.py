@@ -10,6 +10,7 @@ checkpoint, named in the list of exclusions, or, the known risk, not named in it
 from __future__ import annotations
 
 import importlib
+import sys
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ class Block(torch.nn.Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
         self.mlp = None
+        self.use_sequence_parallel_moe = False
 
     def forward(self, positions: torch.Tensor, hidden_states: torch.Tensor, **_: Any) -> Any:
         return hidden_states, torch.zeros_like(hidden_states)
@@ -78,14 +80,22 @@ def build(
     device: str = "cpu",
 ) -> Iterator[torch.nn.Module]:
     """The draft model, built as vLLM's model loader does it."""
-    # The only backend that can be chosen without a GPU; its product is computed below.
-    monkeypatch.setenv("VLLM_USE_NVFP4_CT_EMULATIONS", "1")
+    # Kernels need a GPU. For NVFP4 the product is computed below; FP8's is never asked for.
+    monkeypatch.setenv("VLLM_USE_NVFP4_CT_EMULATIONS", "1")  # up to v0.16.0
+    for name, quantization in list(sys.modules.items()):
+        if name.startswith("vllm.model_executor.layers.quantization."):
+            for kernel in ("init_nvfp4_linear_kernel", "init_fp8_linear_kernel"):
+                if hasattr(quantization, kernel):
+                    monkeypatch.setattr(quantization, kernel, mock.MagicMock())
     module = importlib.import_module(f"vllm.model_executor.models.{model[0]}")
     monkeypatch.setattr(module, model[2], StepBlock if "step3p5" in model[0] else Block)
     if hasattr(module, "Glm4MixtureOfExperts"):  # it wants to see an expert layer
         monkeypatch.setattr(
             module.Glm4MixtureOfExperts, "extract_moe_parameters", lambda *_: None
         )
+    if hasattr(module, "get_draft_quant_config"):  # a draft of its own, in later releases
+        monkeypatch.setattr(module, "get_draft_quant_config", lambda _: quant)
+        monkeypatch.setattr(VllmConfig, "with_hf_config", lambda self, _: self)
     hf = SimpleNamespace(
         hidden_size=HIDDEN,
         vocab_size=128,
@@ -96,6 +106,7 @@ def build(
         n_routed_experts=4,
         n_shared_experts=1,
         model_type=model[0],
+        architectures=[model[1]],
     )
     hf.text_config = hf
     config = VllmConfig(
@@ -137,7 +148,7 @@ def run(model: torch.nn.Module) -> torch.Tensor:
     layer = model.model.layers[str(LAYER)]
     for norm in (layer.enorm, layer.hnorm):
         norm.forward = lambda x: x  # what comes in is what eh_proj takes
-    return layer(
+    out = layer(
         input_ids=torch.tensor([1, 2, 3]),
         # GLM-OCR looks at the first row of its positions.
         positions=torch.tensor([[1, 2, 3]] * 3)
@@ -146,6 +157,7 @@ def run(model: torch.nn.Module) -> torch.Tensor:
         previous_hidden_states=inputs()[:, HIDDEN:].clone(),
         inputs_embeds=inputs()[:, :HIDDEN].clone(),
     )
+    return out[0] if isinstance(out, tuple) else out  # later releases return a pair
 
 
 def rand(seed: int, *shape: int) -> torch.Tensor:
