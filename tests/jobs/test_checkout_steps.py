@@ -205,6 +205,7 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_a_change_to_end(
         assert seen(place) == new, f"step {end}"
         kept = [path.name for path in (place / ".git/vpatch").glob("*")]
         assert kept == ([] if back else ["applied.json"])
+        assert not list((place / ".git").rglob("*.lock")), f"step {end}"
     assert outcomes == {False, True}
 
 
@@ -230,6 +231,7 @@ def test_an_interruption_gives_the_whole_or_nothing_at_once(
         found = seen(place)
         assert found in (old, new), f"step {end}"
         assert not (place / ".git/vpatch/journal/plan.json").exists(), f"step {end}"
+        assert not list((place / ".git").rglob("*.lock")), f"step {end}"
         outcomes.append(found == new)
     assert sorted(outcomes) == outcomes, "once new, always new"
     assert set(outcomes) == {False, True}
@@ -264,6 +266,7 @@ def test_a_full_or_read_only_disk_at_any_step(bench: Bench, code: int) -> None:
         after = Checkout(place, "vllm")
         if not after.interrupted():
             assert seen(place) == bench.old, f"step {end}"
+        assert not (place / ".git/index.lock").exists(), f"step {end}"
         after.recover(lambda _: None)
         bench.apply(after)
         assert seen(place) == bench.new, f"step {end}"
@@ -417,6 +420,69 @@ def test_a_lock_that_a_killed_git_left_is_named(bench: Bench) -> None:
     lock.unlink()
     Checkout(place, "vllm").recover(lambda _: None)
     assert seen(place) == bench.new
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_nobody_stages_a_file_while_the_index_is_replaced(bench: Bench, *, links: bool) -> None:
+    """A "git add" between copy and rename is refused by git, as by any git at work."""
+    place = bench.copy("raced")
+    real = Repo.update_index
+    said = []
+
+    def raced(self: Repo, *args: Any, **kwargs: Any) -> None:
+        real(self, *args, **kwargs)
+        with pytest.raises(AssertionError, match=r"index\.lock") as caught:
+            git(place, "add", "docs/guide.md")
+        said.append(caught.value)
+
+    def no_links(*args: object, **kwargs: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Repo, "update_index", raced)
+        if not links:
+            patched.setattr(os, "link", no_links)
+        bench.apply(Checkout(place, "vllm"))
+    assert len(said) == 1
+    assert seen(place) == bench.new
+    git(place, "add", "docs/guide.md")
+
+
+def test_a_git_that_begins_at_the_last_moment_is_let_end(bench: Bench) -> None:
+    """Another git takes the lock after the first look: refused, and its lock is left alone."""
+    place = bench.copy("raced")
+    lock = place / ".git/index.lock"
+    real = Transaction.begin
+
+    def raced(self: Transaction) -> None:
+        real(self)
+        lock.touch()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Transaction, "begin", raced)
+        with pytest.raises(RefusedError, match="another git is at work") as caught:
+            bench.apply(Checkout(place, "vllm"))
+    assert str(lock) in caught.value.hint
+    assert not Checkout(place, "vllm").interrupted()
+    lock.unlink()
+    assert seen(place) == bench.old
+
+
+def test_only_a_lock_of_the_killed_run_is_removed(bench: Bench) -> None:
+    """After a kill the run's own lock goes, whole or copied; another git's is respected."""
+    place = killed_after(bench, 1)
+    lock, own = place / ".git/index.lock", place / ".git/vpatch/journal/lock"
+    lock.touch()
+    with pytest.raises(RefusedError, match="another git is at work") as caught:
+        Checkout(place, "vllm").recover(lambda _: None)
+    assert str(lock) in caught.value.hint
+    lock.unlink()
+    for again in (os.link, shutil.copyfile):
+        copy = bench.copy("copied", place)
+        again(copy / own.relative_to(place), copy / lock.relative_to(place))
+        Checkout(copy, "vllm").recover(lambda _: None)
+        assert seen(copy) == bench.new
+        assert not (copy / ".git/index.lock").exists()
 
 
 def test_a_git_folder_on_another_disk(bench: Bench) -> None:

@@ -41,11 +41,16 @@ def refuse_in_progress(repo: Repo) -> None:
             )
     for lock in (repo.git_dir / "index.lock", repo.git_dir / "HEAD.lock"):
         if lock.exists():
-            raise RefusedError(
-                "another git is at work in the checkout",
-                where=str(repo.work_tree),
-                hint=f"wait for it; if no git runs, delete {lock}",
-            )
+            raise at_work(repo, lock)
+
+
+def at_work(repo: Repo, lock: Path) -> RefusedError:
+    """Return the refusal where another git holds a lock."""
+    return RefusedError(
+        "another git is at work in the checkout",
+        where=str(repo.work_tree),
+        hint=f"wait for it; if no git runs, delete {lock}",
+    )
 
 
 def refuse_moved(repo: Repo, head: tuple[str, str], note: Mapping[str, Any]) -> None:

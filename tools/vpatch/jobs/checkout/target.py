@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpatch.doors import files
@@ -21,6 +19,7 @@ from vpatch.jobs.checkout.guard import (
     refuse_own_commits,
     refuse_stuck_refs,
 )
+from vpatch.jobs.checkout.index import Index
 from vpatch.jobs.checkout.note import Applied, branch_of
 from vpatch.values.base import Base
 from vpatch.values.errors import BadInputError, RefusedError
@@ -29,6 +28,7 @@ from vpatch.values.tree import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from vpatch.values.tree import Change
     from vpatch.values.verdict import Replay
@@ -65,6 +65,7 @@ class Checkout:
         self._package = package
         self._own = self.git_dir / "vpatch"
         self._transaction = Transaction(root, self._own / "journal")
+        self._index = Index(self.repo, self._transaction.journal)
         self._check_project()
 
     def _check_project(self) -> None:
@@ -120,6 +121,7 @@ class Checkout:
         Raises:
             RefusedError: One of the files was changed since, or another commit checked out.
         """
+        self._index.release()
         for left in self._own.glob(".applied.json.*"):
             left.unlink()
         note = self._transaction.pending()
@@ -130,7 +132,10 @@ class Checkout:
         refuse_moved(self.repo, self.head(), note)
         self._transaction.resume(lambda: self._lay(_change_of(note)), self._way_out(note))
         refuse_stuck_refs(self.repo, note["branch"], note["commit"], note["drop"])
-        self._finish(note)
+        try:
+            self._finish(note)
+        finally:
+            self._index.release()
         what = "applied" if note["applied"] else "took back"
         say(f"an earlier run was interrupted: {what} the rest of its change")
 
@@ -199,9 +204,6 @@ class Checkout:
         change: Change = {path: entries.get(path) for path in letters}
         paths = {path: entry is not None for path, entry in change.items()}
         self._transaction.check(paths)
-        refuse_changed(self.repo, change)
-        refuse_checked_out_elsewhere(self.repo, branch, drop)
-        refuse_stuck_refs(self.repo, branch, new, drop)
         note = {
             "applied": after.as_json() if after else None,
             "branch": branch,
@@ -212,6 +214,11 @@ class Checkout:
         }
         try:
             self._transaction.begin()
+            # From here on nobody stages anything, so that what is seen now stays so.
+            self._index.take()
+            refuse_changed(self.repo, change)
+            refuse_checked_out_elsewhere(self.repo, branch, drop)
+            refuse_stuck_refs(self.repo, branch, new, drop)
             self._lay(change)
             self._transaction.commit(paths, note)
             self._finish(note)
@@ -226,6 +233,7 @@ class Checkout:
                 error.hint = "make room on that disk, then run again"
             raise
         finally:
+            self._index.release()
             if not self.interrupted():
                 self._transaction.drop()
 
@@ -251,8 +259,9 @@ class Checkout:
         The note of what is applied comes before HEAD is on its branch and goes after, so that
         whoever looks in between takes no patched commit for a base.
         """
+        self._index.take()
         self._transaction.carry_out()
-        self._update_index(_change_of(note))
+        self._index.update(_change_of(note))
         if note["applied"]:
             files.write(self._own / "applied.json", _json(note["applied"]))
         if note["branch"]:
@@ -264,20 +273,12 @@ class Checkout:
             self.repo.run("update-ref", "-d", note["drop"])
         if not note["applied"]:
             (self._own / "applied.json").unlink(missing_ok=True)
+        # Its second name goes with the journal.
+        self._index.release()
         self._transaction.close()
 
     def _note(self, applied: Applied) -> None:
         files.write(self._own / "applied.json", _json(applied.as_json()))
-
-    def _update_index(self, change: Change) -> None:
-        """Change the index beside its place, so that no kill leaves a lock of git's behind."""
-        index = self.git_dir / "index"
-        with files.explained(index, "write"):
-            # A folder of its own: a git that was killed in another one left its lock there.
-            beside = Path(tempfile.mkdtemp(dir=self._transaction.journal)) / "index"
-            shutil.copyfile(index, beside)
-            self.repo.update_index(change, env={"GIT_INDEX_FILE": str(beside)})
-            beside.replace(index)
 
 
 def _change_of(note: dict[str, Any]) -> Change:
