@@ -16,7 +16,7 @@ from support import git, tree_of
 
 ROOT = Path(__file__).parents[1]
 SERIES = ROOT / "patches/v0.16.0"
-CARRIED = {33303, 34863, 35442, 36013}
+CARRIED = {32232, 33303, 34863, 35041, 35358, 35442, 36013}
 pytestmark = pytest.mark.index
 
 
@@ -57,8 +57,8 @@ def user(tmp_path: Path, real_store: Path) -> User:
 @pytest.fixture
 def plain(user: User) -> Path:
     """Make a checkout of v0.16.0 without any patch."""
-    user.run("apply")
-    user.run("unapply")
+    user.run("apply", "--base", "v0.16.0")
+    user.run("unapply", "--base", "v0.16.0")
     return user.checkout
 
 
@@ -66,7 +66,7 @@ def test_the_first_thing_a_user_does(user: User) -> None:
     """Apply, look, apply again, verify, change a line, verify again."""
 
     applied = user.json("apply", "--base", "v0.16.0")
-    assert {patch["pr"] for patch in applied["patches"]} >= CARRIED
+    assert {patch["pr"] for patch in applied["patches"]} == CARRIED
     assert {patch["verdict"] for patch in applied["patches"]} == {"clean"}
     assert git(user.checkout, "rev-parse", "HEAD") == applied["commit"]
 
@@ -88,7 +88,7 @@ def test_the_first_thing_a_user_does(user: User) -> None:
 def test_the_next_release(user: User) -> None:
     """On v0.17.0, #35442 has landed, with the evidence, and #36013 has not."""
 
-    found = user.json("apply", "--base", "v0.17.0")
+    found = user.json("apply", "--base", "v0.17.0", status=1)
     patches = {patch["pr"]: patch for patch in found["patches"]}
 
     assert patches[35442]["verdict"] == "landed"
@@ -96,6 +96,11 @@ def test_the_next_release(user: User) -> None:
     assert patches[36013]["verdict"] == "offset"
     assert patches[34863]["verdict"] == "offset"
     assert patches[33303]["verdict"] == "clean"
+    # Two have no place there, so nothing is written, and the reasons name file and hunk.
+    lost = [patch for patch in found["patches"] if patch["verdict"] == "conflict"]
+    assert {patch["pr"] for patch in lost} == {32232, 35358}
+    assert all("serving.py: hunk" in patch["cause"] for patch in lost)
+    assert not (user.folder / "build/vllm-v0.17.0").exists()
 
 
 def test_the_same_commit_in_two_folders(user: User, tmp_path: Path, real_store: Path) -> None:
@@ -103,13 +108,16 @@ def test_the_same_commit_in_two_folders(user: User, tmp_path: Path, real_store: 
 
     other = User(tmp_path / "other", real_store)
 
-    assert user.json("apply")["commit"] == other.json("apply")["commit"]
+    assert (
+        user.json("apply", "--base", "v0.16.0")["commit"]
+        == other.json("apply", "--base", "v0.16.0")["commit"]
+    )
 
 
 def test_git_am_takes_the_series(user: User, plain: Path) -> None:
     """Without vpatch, git am gives the same tree."""
 
-    wanted = user.json("apply", "--dry-run")["tree"]
+    wanted = user.json("apply", "--base", "v0.16.0", "--dry-run")["tree"]
     names = (SERIES / "series").read_text().splitlines()
     patches = [str(SERIES / name) for name in names if not name.startswith("#")]
     git(plain, "am", "-q", *patches)
@@ -126,7 +134,7 @@ def test_quilt_takes_the_series(user: User, plain: Path, tmp_path: Path) -> None
     env = os.environ | {"QUILT_PATCHES": str(SERIES), "QUILTRC": os.devnull}
     subprocess.run(["quilt", "push", "-aq"], cwd=copy, env=env, check=True, capture_output=True)
     shutil.rmtree(copy / ".pc")
-    user.run("apply")
+    user.run("apply", "--base", "v0.16.0")
 
     assert tree_of(copy) == tree_of(user.checkout)
 
@@ -135,7 +143,7 @@ def test_quilt_takes_the_series(user: User, plain: Path, tmp_path: Path) -> None
 def test_stgit_takes_the_series(user: User, plain: Path) -> None:
     """Without vpatch, stg import gives the same tree."""
 
-    wanted = user.json("apply", "--dry-run")["tree"]
+    wanted = user.json("apply", "--base", "v0.16.0", "--dry-run")["tree"]
     git(plain, "checkout", "-q", "-b", "stack")
     identity = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.org"}
     identity |= {"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org"}
