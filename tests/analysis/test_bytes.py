@@ -130,7 +130,7 @@ def test_experts_that_a_batch_reads() -> None:
 
 
 def test_minimax_by_hand() -> None:
-    """The page's model, from the numbers of its fact sheet alone."""
+    """The page's model, from the numbers that it was described by."""
     model = the_model()
     attention = 62 * (2 * 3072 * 6144 + 2 * 3072 * 1024)
     experts = 62 * 8 * 3 * 3072 * 1536
