@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vpatch.doors import files
-from vpatch.doors.files import Transaction
+from vpatch.doors.files import Transaction, single
 from vpatch.values.errors import RefusedError, VpatchError
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_a_lock_of_a_killed_run_is_free(tmp_path: Path) -> None:
 
 def test_a_lock_that_nobody_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the longest wait there is a message, not a run that hangs."""
-    monkeypatch.setattr(files, "_WAIT", 0.1)
+    monkeypatch.setattr(single, "_WAIT", 0.1)
     said: list[str] = []
     with (
         files.lock(tmp_path / "lock", waiting=said.append),

@@ -1,0 +1,118 @@
+"""One file of the user's: read, written whole, locked."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vpatch.values.errors import VpatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_WAIT = 600
+"""Seconds to wait for another run before giving up."""
+
+
+def read(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        VpatchError: It can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _no(error, path, "read") from error
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text, which must be UTF-8.
+
+    Raises:
+        VpatchError: It can't be read.
+    """
+    try:
+        return read(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        hint = "save it as UTF-8"
+        raise VpatchError("the file is not UTF-8", where=str(path), hint=hint) from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it into it.
+
+    Raises:
+        VpatchError: It can't be written; the old file is as it was.
+    """
+    with explained(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(beside).chmod(0o666 & ~mask)
+            Path(beside).replace(path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def explained(path: Path, verb: str) -> Iterator[None]:
+    """Turn the system's refusals into messages.
+
+    Raises:
+        VpatchError: The system refused; nothing is half done.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _no(error, path, verb) from error
+
+
+def _no(error: OSError, path: Path, verb: str) -> VpatchError:
+    hint = "look at its path and permissions"
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        hint = "make room on that disk, then run again: nothing is half done"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        hint = "make it writable, or choose another folder"
+    return VpatchError(f"cannot {verb} it ({error.strerror})", where=str(path), hint=hint)
+
+
+@contextmanager
+def lock(path: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock file, so that one run at a time works on a store or a target.
+
+    Args:
+        path: The lock file; it stays, empty.
+        waiting: Called once with a line for people if another run holds it.
+
+    Raises:
+        VpatchError: The other run did not end within ten minutes, or the file can't be made.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415, lazy
+
+    held = FileLock(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            waiting(f"waiting for another vpatch that works on {path.parent}")
+            held.acquire(timeout=_WAIT)
+    except Timeout as error:
+        hint = "wait for it, or end it"
+        raise VpatchError("another vpatch is at work", where=str(path), hint=hint) from error
+    except OSError as error:
+        raise _no(error, path, "lock") from error
+    try:
+        yield
+    finally:
+        held.release()
