@@ -276,3 +276,27 @@ def test_a_terminal_in_an_old_locale(shop: Shop) -> None:
     env["PYTHONIOENCODING"] = "latin-1"
     ran = subprocess.run(command, env=env, capture_output=True, check=False)
     assert (ran.returncode, ran.stderr.count(b"bug")) == (0, 0), ran
+
+
+def test_a_signal_in_a_finaliser_is_not_lost() -> None:
+    """Ctrl-C that comes while Python runs a finaliser still ends the run, in one line."""
+    program = (
+        "import os, signal, time\n"
+        "from vpatch.cli import main as command\n"
+        "class Late:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "def verb(**_):\n"
+        "    Late()\n"
+        "    time.sleep(5)\n"
+        "    print('went on')\n"
+        "command.cli.main = verb\n"
+        "command.main()\n"
+    )
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 130
+    assert "Traceback" not in ran.stderr
+    assert "interrupted" in ran.stderr
+    assert "went on" not in ran.stdout

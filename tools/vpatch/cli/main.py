@@ -133,6 +133,7 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit status."""
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.unraisablehook = _deliver_again
     if isinstance(sys.stdout, io.TextIOWrapper):
         # An old locale can't show every name; standard error escapes them of itself.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -155,6 +156,19 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001, whatever it is, nobody wants to see it raw
         status = _report_bug(error)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _deliver_again(lost: sys.UnraisableHookArgs) -> None:
+    """Send a signal again that came while a finaliser ran, where Python would drop it."""
+    if not issubclass(lost.exc_type, (KeyboardInterrupt, SystemExit)):
+        sys.__unraisablehook__(lost)
+        return
+    import threading  # noqa: PLC0415, lazy
+
+    interrupted = issubclass(lost.exc_type, KeyboardInterrupt)
+    number = signal.SIGINT if interrupted else signal.SIGTERM
+    # Not at once: this hook is a place where Python would drop it as well.
+    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
