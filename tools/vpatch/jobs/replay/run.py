@@ -85,7 +85,9 @@ class _Run:
         self.changes: list[Change] = []
         paths = {path for patch in self.patches for path in patch.paths}
         found = setting.entries(setting.base.commit, paths)
+        # What is a folder on the base, or may be one by a patch of the series.
         self.folders = {path for path, entry in found.items() if entry.is_folder}
+        self.above = {parent for path in paths for parent in _parents(path)}
         self.now: Change = {p: e for p, e in found.items() if not e.is_folder}
         self.home = Home(setting, self.patches)
 
@@ -177,9 +179,7 @@ class _Run:
         """Find a path that can't be: below a file or a link, or where a folder is."""
         dropped = {file.old for file in patch.files if file.old and file.old != file.new}
         for path in sorted(file.new for file in patch.files if file.new):
-            parts = path.split("/")
-            for depth in range(1, len(parts)):
-                parent = "/".join(parts[:depth])
+            for parent in _parents(path):
                 entry = self.now.get(parent)
                 if entry and parent not in dropped:
                     kind = "a symbolic link" if entry.is_way_out else "a file"
@@ -192,6 +192,8 @@ class _Run:
 
     def _below(self, path: str) -> set[str]:
         """Return the files that are below a path now."""
+        if path not in self.above and path not in self.folders:
+            return set()
         found = {name for name in self.now if name.startswith(f"{path}/")}
         if path in self.folders:
             tree = self.setting.repo.entries(f"{self.setting.base.commit}:{path}")
@@ -254,6 +256,12 @@ class _Run:
                 if patch.date is None and not fallback:
                     fallback = self.setting.base_date()
                 yield _commit(patch, change, fallback)
+
+
+def _parents(path: str) -> list[str]:
+    """Return the folders above a path, outermost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 def _unlocated(patch: Patch) -> Placement:
