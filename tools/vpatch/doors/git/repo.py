@@ -37,6 +37,8 @@ class Repo(Command):
     @cached_property
     def objects(self) -> Path:
         """The folder of its objects."""
+        if self.work_tree is None:
+            return self.git_dir / "objects"
         named = decode(self.run("rev-parse", "--git-path", "objects").out).strip()
         return (self.work_tree or self.git_dir) / named
 

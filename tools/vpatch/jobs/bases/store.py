@@ -83,7 +83,7 @@ class Bases:
     def releases(self) -> list[Base]:
         """Return the releases whose every file is here, one of each name, oldest first."""
         at_hand = [base for base in self.at_hand() if version_of(base.name)]
-        complete = self.store.refs(_COMPLETE_REFS) if at_hand else {}
+        complete = self.store.refs(_COMPLETE_REFS) if at_hand and self._url else {}
         return list(
             {
                 base.name: base
