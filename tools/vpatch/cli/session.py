@@ -215,7 +215,7 @@ def patch_named(series: Series, name: str) -> str:
         name: ``33303``, ``#33303``, its address, or a file name.
 
     Raises:
-        BadInputError: There is none, or more than one.
+        BadInputError: There is none. Of several patches of one pull request, the last is meant.
     """
     number = name.rstrip("/").rpartition("/")[2].removeprefix("#")
     found = [
