@@ -145,6 +145,20 @@ def test_a_patch_that_landed_is_in(shop: Shop, clone: Path) -> None:
     assert applied(shop, clone) == ["drifted", "yes", "yes", "drifted"]
 
 
+def test_a_landed_patch_with_paths_of_its_own_is_in(shop: Shop, clone: Path) -> None:
+    """What a patch is called in its own text does not matter: the base's paths count."""
+    (clone / "vllm/a.py").write_text(lines(1, 40, l20="twenty"))
+    git(clone, "commit", "-qam", "upstream took it")
+    path = "lib/dist-packages/vllm/a.py"
+    bare = (
+        f"--- {path}\n+++ {path}\n@@ -17,7 +17,7 @@\n line 17\n line 18\n line 19\n"
+        "-line 20\n+twenty\n line 21\n line 22\n line 23\n"
+    )
+    shop.desk.write_series("v0.16.0", {"bare.diff": bare.encode()})
+    answer = shop.near.json("status", "--checkout", str(clone), "--series", "v0.16.0")
+    assert [(p["verdict"], p["applied"]) for p in answer["patches"]] == [("landed", "yes")]
+
+
 def test_a_conflict_is_a_bad_status(shop: Shop, clone: Path) -> None:
     """A patch without a place: exit status 1, and the reason under the table."""
     (clone / "vllm/a.py").write_text("rewritten\n")

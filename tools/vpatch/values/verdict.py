@@ -122,6 +122,13 @@ class Replay:
         return all(result.verdict.good for result in self.results)
 
     @property
+    def touched(self) -> set[str]:
+        """Every path that the series reads or writes on this base."""
+        patches = (result.patch for result in self.results)
+        paths = {path for patch in patches if patch.located for path in patch.paths}
+        return paths | set(self.change)
+
+    @property
     def change(self) -> Change:
         """All changes together."""
         whole: Change = {}

@@ -49,8 +49,7 @@ def applied_states(checkout: Checkout, replay: Replay, made: Repo) -> list[str]:
         ``yes``, ``no`` or ``drifted`` for each patch. A patch is in when every file that it
         touches is as the replay leaves it, after this patch or a later one.
     """
-    touched = {path for patch in replay.series.patches for path in patch.paths}
-    touched |= set(replay.change)
+    touched = replay.touched
     found = _lying(checkout, touched)
     start = made.entries(replay.base.commit, touched)
     known: dict[str, list[Entry | None]] = {path: [start.get(path)] for path in touched}
