@@ -53,7 +53,7 @@ def command(
             found, target = held_to_the_end.enter_context(there)
         applied = target.applied() if target else None
         asked = session.serving(found, series or (applied.series if applied else None), upto)
-        for ready in session.replayed(asked, target):
+        with session.replayed(asked, target) as ready:
             changed: bool | None = None
             if ready.replay.ok and not dry_run:
                 if target is None:
@@ -63,7 +63,6 @@ def command(
                 changed = target.apply(ready.replay, asked.name, last, ready.made)
             _print(asked, target, ready, changed, as_json=as_json)
             return 0 if ready.replay.ok else 1
-    return 0
 
 
 def _made(session: Session, base: Base) -> Checkout:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vpatch.cli import options, show
+from vpatch.values.base import version_of
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Session
@@ -28,7 +29,7 @@ def command(session: Session, fetch: str | None, *, as_json: bool) -> int:
     if fetch:
         # A release of the index never changes; a remote is asked again, whatever is at hand.
         url = session.config.upstream.url
-        session.bases.get(fetch, fresh=bool(url) or not session.bases.is_release(fetch))
+        session.bases.get(fetch, fresh=bool(url) or version_of(fetch) is None)
     found = session.bases.at_hand()
     if as_json:
         show.print_json({"bases": [base.as_json() for base in found], "ok": True})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -161,8 +162,9 @@ class Session:
             return applied.base.name
         return self.config.base or self.folder.newest()
 
+    @contextmanager
     def replayed(self, asked: Asked, target: Checkout | None = None) -> Iterator[Ready]:
-        """Replay a series; what is made is there until the caller goes on."""
+        """Replay a series; what is made is there until the context ends."""
         from dataclasses import replace  # noqa: PLC0415, lazy
 
         from vpatch.jobs.bases.store import init_store  # noqa: PLC0415, lazy

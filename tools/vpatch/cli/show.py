@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from vpatch.jobs.smoke.weigh import Weight
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
+    from vpatch.values.proof import Proof
     from vpatch.values.verdict import Result
 
 SCHEMA = 1
@@ -81,7 +83,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
-def label(patch: Patch) -> str:
+def label(patch: Patch | Proof | Weight) -> str:
     """Return what people know a patch by: its pull request, else its file."""
     return f"#{patch.pr}" if patch.pr else patch.name
 

@@ -99,7 +99,7 @@ def command(
     own = _base_of(session, found, base)
     asked = session.serving(own, series)
     names = [patch_named(asked.series, patch) for patch in patches]
-    for ready in session.replayed(asked):
+    with session.replayed(asked) as ready:
         _refuse_foreign(ready, found, package)
         runner = Runner(found, session.folder.smoke.absolute(), timeout)
         if each_hunk:
@@ -113,7 +113,6 @@ def command(
         if junit:
             files.write(Path(junit), junit_xml(proofs))
         return _answer(asked, found, proofs, ran, as_json=as_json)
-    return 0
 
 
 def _base_of(session: Session, found: Installed, base: str | None) -> Base:
@@ -149,9 +148,7 @@ def _refuse_foreign(ready: Ready, found: Installed, package: str) -> None:
 
     replay = ready.replay
     foreign = foreign_files(ready.made, replay.base, found, package)
-    touched = {path for patch in replay.series.patches for path in patch.paths}
-    touched |= set(replay.change)
-    if mine := [path for path in foreign if path in touched]:
+    if mine := [path for path in foreign if path in replay.touched]:
         raise RefusedError(
             f"the installed files are not those of {replay.base.name}",
             where=", ".join(mine),
@@ -192,7 +189,7 @@ def _weigh(
         return 0
     rows = [
         (
-            f"#{one.pr}" if one.pr else one.name,
+            show.label(one),
             f"{one.path}:{one.old_start}",
             "yes" if one.noticed else "no",
         )
@@ -210,11 +207,9 @@ def _prove(prover: Prover, names: list[str]) -> list[Proof]:
     wanted = names or [patch.name for patch in prover.replay.series.patches]
     terminal = Terminal()
     terminal.say(f"proving {len(wanted)} patches with {found.name} {found.version}")
-    return prover.prove(wanted, lambda proof: terminal.say(f"{_label(proof)}: {proof.outcome}"))
-
-
-def _label(proof: Proof) -> str:
-    return f"#{proof.pr}" if proof.pr else proof.name
+    return prover.prove(
+        wanted, lambda proof: terminal.say(f"{show.label(proof)}: {proof.outcome}")
+    )
 
 
 def _answer(
@@ -242,10 +237,10 @@ def _answer(
         runs = [run for run in (proof.red, proof.green, proof.whole) if run]
         seconds = f"{sum(run.seconds for run in runs):.1f} s" if runs else ""
         cells = [run.state if run else "" for run in (proof.red, proof.green, proof.whole)]
-        rows.append((_label(proof), proof.outcome.value, *cells, seconds))
+        rows.append((show.label(proof), proof.outcome.value, *cells, seconds))
     show.print_table(("PR", "Proof", "Without", "With", "Whole series", "Time"), rows)
     for proof in proofs:
-        show.print_note(f"{_label(proof)} {proof.outcome}: {proof.cause}")
+        show.print_note(f"{show.label(proof)} {proof.outcome}: {proof.cause}")
         if proof.outcome is Outcome.FAILED:
             _print_output(proof)
     if engine:

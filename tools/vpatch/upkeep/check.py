@@ -13,6 +13,7 @@ from vpatch.jobs.replay import Setting, replay
 from vpatch.upkeep.overview import overview
 from vpatch.values.base import Base, canonical
 from vpatch.values.errors import VpatchError
+from vpatch.values.series import first_line
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _of_series(
         yield Problem(
             str(path),
             "its first line does not record the base",
-            f"write: # This series applies on vLLM {name} (<full commit>), "
+            f"write: {first_line(Base(name, '<full commit>', ''))}, "
             f"with the commit that 'vpatch bases --fetch {name}' shows",
         )
     yield from _of_listing(path, found)

@@ -133,10 +133,6 @@ class Bases:
                 return known
             raise
 
-    def is_release(self, name: str) -> bool:
-        """Whether a name is that of a release, which never changes."""
-        return version_of(name) is not None
-
     @property
     def index(self) -> Index:
         """The package index, opened once."""

@@ -90,8 +90,6 @@ class Attempt:
     """What stands at each path that the series touches."""
     before: Sequence[tuple[Patch, Result]]
     """The patches before it, and what became of them."""
-    after: Sequence[Patch]
-    """The patches behind it."""
 
     @property
     def state(self) -> Change:
@@ -137,13 +135,14 @@ class Attempt:
         blobs = self.setting.repo.blobs(list(oids.values()))
         return dict(zip(oids, blobs, strict=True))
 
-    def count(self, case: Case, lines: bytes) -> tuple[int, int]:
-        """Count some lines in a hunk's file: as it is, and as the patch was made on it.
+    def count(self, file: FileDiff, lines: bytes) -> tuple[int, int]:
+        """Count some lines in a file: as it is, and as the patch was made on it.
 
         Where nobody knows the latter, it counts as none.
         """
-        now = _times(lines, self._now_texts.get(case.file.new or case.file.old or "", b""))
-        then = _times(lines, self._then_texts.get(case.file.old or "", b""))
+        before = self._now_texts.get(file.old or "", b"")
+        now = _times(lines, self._now_texts.get(file.new or "", before))
+        then = _times(lines, self._then_texts.get(file.old or "", b""))
         return now, then
 
     @cached_property

@@ -58,7 +58,7 @@ def _there(attempt: Attempt, base: Base) -> list[bool]:
 
 def _taken_back(attempt: Attempt, case: Case) -> bool:
     removed, added = case.hunk.longest(b"-"), case.hunk.longest(b"+")
-    return attempt.count(case, removed)[0] > 0 and attempt.count(case, added)[0] == 0
+    return attempt.count(case.file, removed)[0] > 0 and attempt.count(case.file, added)[0] == 0
 
 
 def beneath_later(attempt: Attempt) -> None:
@@ -66,14 +66,14 @@ def beneath_later(attempt: Attempt) -> None:
 
     Where the whole of a series has landed, its last patches hide its first.
     """
-    paths = set(attempt.patch.paths)
-    later = [patch for patch in attempt.after if patch.paths & paths and attempt.open]
+    paths = attempt.patch.paths
+    behind = attempt.home.behind(attempt.patch) if attempt.open else []
+    later = [patch for patch in behind if patch.paths <= paths]
     state: Change = dict(attempt.setting.files(attempt.setting.base.commit, paths))
     taken: list[str] = []
     for patch in reversed(later):
-        files = {path for path in patch.paths if path in paths}
         attempt.stage.reset(state)
-        if files == patch.paths and attempt.stage.apply(patch.diff, "--reverse").status == 0:
+        if attempt.stage.apply(patch.diff, "--reverse").status == 0:
             state = dict(attempt.stage.entries())
             taken.append(patch.name)
     if not taken:
@@ -94,6 +94,6 @@ def stands_elsewhere(attempt: Attempt) -> None:
         whole = case.hunk.change == b"".join(
             b"+" + line for line in added.splitlines(keepends=True)
         )
-        if whole and len(added) >= _TELLING and attempt.count(case, added) == (1, 0):
+        if whole and len(added) >= _TELLING and attempt.count(case.file, added) == (1, 0):
             note = f"its lines stand elsewhere in {case.file.path}"
             case.settle(Verdict.LANDED, cause=note)

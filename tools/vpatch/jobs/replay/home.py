@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vpatch.values.applied import Placed, read_applied
@@ -34,20 +35,14 @@ class Home:
     def __init__(self, setting: Setting, patches: Sequence[Patch]) -> None:
         self._setting = setting
         self._patches = patches
-        self._base: Base | None = None
-        self._asked = False
         self._ancestors: list[Ancestor | None] = []
         self._change: Change = {}
 
-    @property
+    @cached_property
     def base(self) -> Base | None:
         """The series' own base, if it is another than the one replayed onto."""
-        if not self._asked:
-            self._asked = True
-            base = self._setting.home()
-            if base and base.commit != self._setting.base.commit:
-                self._base = base
-        return self._base
+        base = self._setting.home()
+        return base if base and base.commit != self._setting.base.commit else None
 
     def ancestor(self, patch: Patch) -> Ancestor | None:
         """Return the state that a patch was made on, None where it is not at hand."""
@@ -101,6 +96,10 @@ class Home:
                 paths |= other.paths
                 found.append(other)
         return found[::-1]
+
+    def behind(self, patch: Patch) -> Sequence[Patch]:
+        """Return the patches behind one."""
+        return self._patches[self._at(patch) + 1 :]
 
     def _at(self, patch: Patch) -> int:
         return next(n for n, other in enumerate(self._patches) if other is patch)

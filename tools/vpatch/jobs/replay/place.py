@@ -48,14 +48,14 @@ def _settle(attempt: Attempt, case: Case) -> None:
     Lines that stand in a file more than once, and stood there before, prove nothing.
     """
     if case.there and case.is_near_there:
-        now, then = attempt.count(case, case.hunk.side(new=True))
+        now, then = attempt.count(case.file, case.hunk.side(new=True))
         gone = case.file.new is None and moved_to(attempt, case.file)
         if (now > then or case.file.new is None) and not gone:
             case.settle(Verdict.LANDED, case.there.line)
     elif case.fit and not case.fit.offset:
         case.settle(Verdict.CLEAN, case.fit.line)
     elif case.fit:
-        times, before = attempt.count(case, case.hunk.side(new=False))
+        times, before = attempt.count(case.file, case.hunk.side(new=False))
         if max(times, before) == 1:
             case.settle(Verdict.OFFSET, case.fit.line)
         elif attempt.ancestor is None:

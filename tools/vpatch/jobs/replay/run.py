@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from vpatch.doors.git import Stage
     from vpatch.jobs.replay.attempt import Lines
-    from vpatch.values.diff import FileDiff, Hunk
     from vpatch.values.patch import Patch
     from vpatch.values.tree import Change, Entry
 
@@ -130,46 +129,38 @@ class _Run:
         ran = stage.apply(b"".join(file.text() for file in files), "--reject", "--reverse")
         if any(any(found) for found in read_applied(ran.err, files, reverse=True)):
             return True
-        for patch, lines in placed:
-            moved = [
-                (file, hunk)
-                for file, found in zip(patch.files, lines, strict=True)
-                for hunk, fit in zip(file.hunks, found, strict=True)
-                if fit and fit.offset
-            ]
-            if moved and self._is_ambiguous(patch, moved, state):
-                return True
-        return False
+        return any(self._is_ambiguous(stage, patch, lines) for patch, lines in placed)
 
-    def _is_ambiguous(
-        self, patch: Patch, moved: list[tuple[FileDiff, Hunk]], state: Change
-    ) -> bool:
-        """Whether the lines of a moved hunk stand twice, now or where the patch was made."""
-        ancestor = self.home.ancestor(patch)
-        for files in (state, ancestor.files if ancestor else {}):
-            for file, hunk in moved:
-                entry = files.get(file.old or "")
-                text = self.setting.repo.blobs([entry.oid])[0] if entry else b""
-                if (b"\n" + text).count(b"\n" + hunk.side(new=False)) > 1:
-                    return True
-        return False
+    def _is_ambiguous(self, stage: Stage, patch: Patch, lines: Lines) -> bool:
+        """Whether the lines of a hunk that moved stand twice, now or where it was made."""
+        moved = [
+            (file, hunk)
+            for file, found in zip(patch.files, lines, strict=True)
+            for hunk, fit in zip(file.hunks, found, strict=True)
+            if fit and fit.offset
+        ]
+        attempt = self._attempt(stage, patch) if moved else None
+        return attempt is not None and any(
+            max(attempt.count(file, hunk.side(new=False))) > 1 for file, hunk in moved
+        )
+
+    def _attempt(self, stage: Stage, patch: Patch) -> Attempt:
+        return Attempt(self.setting, self.home, stage, patch, self.now, self._before)
 
     def _singly(self, stage: Stage, patch: Patch) -> Placement:
         if not patch.located:
             return _unlocated(patch)
-        before = self._before(patch)
-        after = self.patches[len(self.results) + 1 :]
-        attempt = Attempt(self.setting, self.home, stage, patch, self.now, before, after)
+        attempt = self._attempt(stage, patch)
         if way_out := self._way_out(patch):
             path, reason = way_out
             return refused(attempt, f"{path} {reason}")
         alone = self._exactly(stage, [patch])
         return alone[0] if alone else place(attempt)
 
-    def _before(self, patch: Patch) -> list[tuple[Patch, Result]]:
-        """Return what became of the patches before one."""
-        done = zip(self.patches, self.results, strict=False)
-        return [(earlier, result) for earlier, result in done if earlier is not patch]
+    @property
+    def _before(self) -> list[tuple[Patch, Result]]:
+        """The patches that were tried, and what became of them."""
+        return list(zip(self.patches, self.results, strict=False))
 
     def _state(self, patches: Sequence[Patch]) -> Change:
         paths = sorted({path for patch in patches for path in patch.paths})
@@ -217,7 +208,7 @@ class _Run:
             since = f"landed in {result.landed_in}, changed since in {result.changed_since}"
             result = result.because(since)
         if not verdict.good:
-            needs = needs_of(self.home, patch, result, self._before(patch))
+            needs = needs_of(self.home, patch, result, self._before)
             if needs:
                 names = " and ".join(needs)
                 result = Result(
