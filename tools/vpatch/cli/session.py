@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import click
 
-from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.errors import BadInputError
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpatch.jobs.bases import Bases
     from vpatch.jobs.checkout import Checkout
     from vpatch.jobs.folder import Folder
+    from vpatch.upkeep.replays import Replays
     from vpatch.values.base import Base
     from vpatch.values.config import Config
     from vpatch.values.facts import Held, Landmark, PullRequest
@@ -163,50 +164,24 @@ class Session:
         return self.config.base or self.folder.newest()
 
     @contextmanager
+    def replays(self, target: Checkout | None = None) -> Iterator[Replays]:
+        """Open a place for replays; what is made is there until the context ends."""
+        from vpatch.upkeep.replays import opened  # noqa: PLC0415, lazy
+
+        borrowed = [target.repo.objects] if target else []
+        with opened(self.bases, self.facts, Terminal().say, *borrowed) as replays:
+            yield replays
+
+    @contextmanager
     def replayed(self, asked: Asked, target: Checkout | None = None) -> Iterator[Ready]:
         """Replay a series; what is made is there until the context ends."""
-        from dataclasses import replace  # noqa: PLC0415, lazy
-
-        from vpatch.jobs.bases.store import init_store  # noqa: PLC0415, lazy
-        from vpatch.jobs.landmarks import find_landmarks  # noqa: PLC0415, lazy
-        from vpatch.jobs.replay import Setting, replay  # noqa: PLC0415, lazy
-
-        # A clone brings its own base, so that this may be the first call of all.
-        init_store(self.bases.store)
-        self.bases.complete(asked.base)
-        borrowed = [target.repo.objects] if target else []
-        with self.bases.store.scratch(*borrowed) as repo:
-            marks = find_landmarks(repo, asked.base, self.facts.values())
-            setting = Setting(
-                repo,
-                asked.series,
-                asked.base,
-                home=self._home(asked.series),
-                releases=self.bases.releases(),
-                facts=self.facts,
-                landmarks=marks,
-            )
+        with self.replays(target) as replays:
 
             def again(series: Series) -> Replay:
-                return replay(replace(setting, series=series))
+                return replays.replay(series, asked.base)
 
-            yield Ready(replay(setting), repo, marks, again)
-
-    def _home(self, series: Series) -> Callable[[], Base | None]:
-        def home() -> Base | None:
-            own = series.base
-            if own is None:
-                return None
-            try:
-                known = self.bases.find(own.commit) if own.commit else None
-                found = known or self.bases.get(own.name)
-                self.bases.complete(found)
-            except VpatchError as error:
-                Terminal().say(f"no three-way merge: {error}")
-                return None
-            return found
-
-        return home
+            found = replays.replay(asked.series, asked.base)
+            yield Ready(found, replays.repo, replays.landmarks(asked.base), again)
 
 
 def patch_named(series: Series, name: str) -> str:

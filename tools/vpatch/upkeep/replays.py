@@ -1,0 +1,107 @@
+"""Replays of one series or several onto many bases, in one place for what they write."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vpatch.jobs.bases.store import init_store
+from vpatch.jobs.landmarks import find_landmarks
+from vpatch.jobs.replay import Setting, replay
+from vpatch.values.errors import VpatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from vpatch.doors.git import Repo
+    from vpatch.jobs.bases import Bases
+    from vpatch.values.base import Base
+    from vpatch.values.facts import Held, Landmark, PullRequest
+    from vpatch.values.series import Series
+    from vpatch.values.verdict import Replay
+
+
+class Replays:
+    """Puts series onto bases; what is made is there as long as `opened` lasts.
+
+    Args:
+        repo: Where objects may be written.
+        bases: The bases at hand, and the way to more.
+        facts: What is known of each pull request.
+        say: Told where something is not to be had, and what that means.
+    """
+
+    def __init__(
+        self,
+        repo: Repo,
+        bases: Bases,
+        facts: Mapping[int, PullRequest],
+        say: Callable[[str], None],
+    ) -> None:
+        self.repo = repo
+        self.bases = bases
+        self.facts = facts
+        self._say = say
+        self._releases: Sequence[Base] | None = None
+        self._landmarks: dict[str, dict[Landmark, Held]] = {}
+
+    def landmarks(self, base: Base) -> dict[Landmark, Held]:
+        """Return the landmarks of all pull requests that a base holds."""
+        if base.commit not in self._landmarks:
+            found = find_landmarks(self.repo, base, self.facts.values())
+            self._landmarks[base.commit] = found
+        return self._landmarks[base.commit]
+
+    def setting(self, series: Series, base: Base) -> Setting:
+        """Return all that a replay is given."""
+        self.bases.complete(base)
+        if self._releases is None:
+            self._releases = self.bases.releases()
+        return Setting(
+            self.repo,
+            series,
+            base,
+            home=lambda: self._home(series),
+            releases=self._releases,
+            facts=self.facts,
+            landmarks=self.landmarks(base),
+        )
+
+    def replay(self, series: Series, base: Base) -> Replay:
+        """Put a series onto a base."""
+        return replay(self.setting(series, base))
+
+    def _home(self, series: Series) -> Base | None:
+        own = series.base
+        if own is None:
+            return None
+        try:
+            known = self.bases.find(own.commit) if own.commit else None
+            found = known or self.bases.get(own.name)
+            self.bases.complete(found)
+        except VpatchError as error:
+            self._say(f"no three-way merge: {error}")
+            return None
+        return found
+
+
+@contextmanager
+def opened(
+    bases: Bases,
+    facts: Mapping[int, PullRequest],
+    say: Callable[[str], None],
+    *borrowed: Path,
+) -> Iterator[Replays]:
+    """Open a place for replays.
+
+    Args:
+        bases: The bases at hand, and the way to more.
+        facts: What is known of each pull request.
+        say: Told where something is not to be had.
+        borrowed: Object folders of other repositories to read from as well.
+    """
+    # A clone brings its own base, so that this may be the first call of all.
+    init_store(bases.store)
+    with bases.store.scratch(*borrowed) as repo:
+        yield Replays(repo, bases, facts, say)
