@@ -1,6 +1,6 @@
 """The door to the user's own files: read a folder, write beside and rename, lock."""
 
-from vpatch.doors.files.single import explained, lock, read, read_text, write
+from vpatch.doors.files.single import explained, lock, read, read_text, replacing, write
 from vpatch.doors.files.transaction import Transaction
 
-__all__ = ["Transaction", "explained", "lock", "read", "read_text", "write"]
+__all__ = ["Transaction", "explained", "lock", "read", "read_text", "replacing", "write"]

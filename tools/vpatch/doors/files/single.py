@@ -13,6 +13,7 @@ from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import IO
 
 _WAIT = 600
 """Seconds to wait for another run before giving up."""
@@ -49,12 +50,23 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         VpatchError: It can't be written; the old file is as it was.
     """
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file beside a path, renamed into it where the context ends well.
+
+    Raises:
+        VpatchError: It can't be written; the old file is as it was.
+    """
     with explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
+                yield stream
             mask = os.umask(0)
             os.umask(mask)
             Path(beside).chmod(0o666 & ~mask)
