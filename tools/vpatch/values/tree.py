@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 _FOLDER, _LINK, _MODULE = "040000", "120000", "160000"
@@ -31,3 +32,9 @@ Entries = dict[str, Entry]
 """Path to what stands there."""
 Change = dict[str, Entry | None]
 """Path to what stands there afterwards; None where it is deleted."""
+
+
+def blob_id(content: bytes) -> str:
+    """Return the object id that git gives a file of this content, or a link with this aim."""
+    raw = b"blob %d\0%s" % (len(content), content)
+    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()

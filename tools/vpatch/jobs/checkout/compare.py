@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vpatch.values.drift import Drift, States
 from vpatch.values.paths import decode
-from vpatch.values.tree import Entry
+from vpatch.values.tree import Entry, blob_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,20 +20,6 @@ if TYPE_CHECKING:
 
 _ANY = ""
 """Stands for every mode."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """One file that is not what the replay says."""
-
-    path: str
-    kind: str
-    """``modified`` or ``deleted`` in the work tree, ``added`` to the package's folder,
-    ``committed`` where HEAD differs, ``unpatched`` where it is still the base's."""
-
-    def as_json(self) -> dict[str, str]:
-        """Return the form of ``verify``."""
-        return {"path": self.path, "kind": self.kind}
 
 
 def applied_states(checkout: Checkout, replay: Replay, made: Repo) -> list[str]:
@@ -51,17 +36,11 @@ def applied_states(checkout: Checkout, replay: Replay, made: Repo) -> list[str]:
     """
     touched = replay.touched
     found = _lying(checkout, touched)
-    start = made.entries(replay.base.commit, touched)
-    known: dict[str, list[Entry | None]] = {path: [start.get(path)] for path in touched}
-    depth: list[dict[str, int]] = []
-    for change in replay.changes:
-        for path, entry in change.items():
-            known[path].append(entry)
-        depth.append({path: len(known[path]) - 1 for path in change})
-    at = {path: _last(ids, found.get(path)) for path, ids in known.items()}
+    states = States.of(replay, made.entries(replay.base.commit, touched))
+    at = {path: _last(ids, found.get(path)) for path, ids in states.known.items()}
     return [
         _state(result.verdict, result.patch.paths, wanted, at)
-        for result, wanted in zip(replay.results, depth, strict=True)
+        for result, wanted in zip(replay.results, states.steps, strict=True)
     ]
 
 
@@ -81,9 +60,7 @@ def _lying(checkout: Checkout, paths: Iterable[str]) -> dict[str, Entry]:
     for path, mode in modes.items():
         if stat.S_ISLNK(mode):
             aim = os.fsencode((checkout.root / path).readlink())
-            raw = b"blob %d\0%s" % (len(aim), aim)
-            oid = hashlib.sha1(raw, usedforsecurity=False).hexdigest()
-            found[path] = Entry("120000", oid)
+            found[path] = Entry("120000", blob_id(aim))
     asked = ("config", "--type=bool", "--default=true", "--get", "core.fileMode")
     if decode(checkout.repo.run(*asked).out).strip() == "false":
         # This disk knows no right to run: the mode is what anybody says it is.
