@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import Project, Upstream, git, lines
-from vpatch.doors.git import GitError, NewCommit, Repo, drop_inherited_variables, init
+from vpatch.doors.git import (
+    GitError,
+    NewCommit,
+    Repo,
+    Sides,
+    drop_inherited_variables,
+    init,
+    merge_each,
+    merge_marked,
+)
 from vpatch.values.tree import Entry
 
 if TYPE_CHECKING:
@@ -157,17 +166,58 @@ def test_commits_are_the_same_everywhere(tmp_path: Path) -> None:
 
 
 def test_merge_without_a_work_tree(upstream: Upstream) -> None:
-    """Two changes of one file merge; two of one line do not."""
-    trees = [
-        upstream.release(f"v0.{n}.0", {"f": lines(1, 30, **changed)}).commit + "^{tree}"
+    """Two changes of one file merge, two of one line do not; each merge is by itself."""
+    repo = upstream.repo
+    was, ours, theirs, clash = (
+        dict(repo.entries(upstream.release(f"v0.{n}.0", {"f": lines(1, 30, **changed)}).commit))
         for n, changed in enumerate([{}, {"l5": "ours"}, {"l25": "theirs"}, {"l5": "else"}])
-    ]
-    ancestor, ours, theirs, clash = (upstream.repo.resolve(tree) or "" for tree in trees)
-    good, tree = upstream.repo.merge(ancestor, ours, theirs)
-    assert good
-    content = upstream.repo.blobs([upstream.repo.entries(tree)["f"].oid])[0].decode()
+    )
+    asked = [Sides(was, ours, clash), Sides(was, ours, theirs), Sides(was, ours, was)]
+    lost, merged, same = merge_each(repo, asked)
+    assert lost is None
+    assert merged is not None
+    content = repo.blobs([merged["f"].oid])[0].decode()
     assert content == lines(1, 30, l5="ours", l25="theirs")
-    assert not upstream.repo.merge(ancestor, ours, clash)[0]
+    assert same == ours
+    assert merge_each(repo, []) == []
+
+
+def test_merge_of_a_side_that_renames(upstream: Upstream) -> None:
+    """A change follows a file that the other side renames, and no file of another merge."""
+    repo = upstream.repo
+    was, ours, theirs = (
+        dict(repo.entries(upstream.release(f"v0.{n}.0", files).commit))
+        for n, files in enumerate(
+            [
+                {"f": lines(1, 30)},
+                {"f": lines(1, 30, l5="ours")},
+                {"g": lines(1, 30, l25="theirs")},
+            ]
+        )
+    )
+    gone, new = Sides(was, ours, {}), Sides({}, {}, theirs)
+    lost, renamed, added = merge_each(repo, [gone, Sides(was, ours, theirs), new])
+    assert lost is None
+    assert renamed is not None
+    assert set(renamed) == {"g"}
+    text = repo.blobs([renamed["g"].oid])[0].decode()
+    assert text == lines(1, 30, l5="ours", l25="theirs")
+    assert added == theirs
+
+
+def test_merge_with_markers(upstream: Upstream) -> None:
+    """What clashes stands between markers with the ancestor's lines, and in stages."""
+    repo = upstream.repo
+    was, ours, theirs = (
+        dict(repo.entries(upstream.release(f"v0.{n}.0", {"f": text}).commit))
+        for n, text in enumerate(["a\n", "b\n", "c\n"])
+    )
+    found = merge_marked(repo, Sides(was, ours, theirs))
+    assert found.stages == {"f": {1: was["f"], 2: ours["f"], 3: theirs["f"]}}
+    text = repo.blobs([found.files["f"].oid])[0]
+    marks = [b"<<<<<<< ", b"||||||| ", b">>>>>>> "]
+    first, second, third = (m + label for m, label in zip(marks, found.labels, strict=True))
+    assert text.splitlines() == [first, b"b", second, b"a", b"=======", b"c", third]
 
 
 def test_missing_object(upstream: Upstream) -> None:

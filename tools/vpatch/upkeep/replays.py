@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.jobs.bases.store import init_store
 from vpatch.jobs.landmarks import find_landmarks
-from vpatch.jobs.replay import Setting, replay
+from vpatch.jobs.replay import Memory, Setting, Shared, replay
 from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vpatch.jobs.bases import Bases
     from vpatch.values.base import Base
     from vpatch.values.facts import Held, Landmark, PullRequest
+    from vpatch.values.patch import Patch
     from vpatch.values.series import Series
     from vpatch.values.verdict import Replay
 
@@ -43,6 +44,7 @@ class Replays:
         self.bases = bases
         self.facts = facts
         self._say = say
+        self._shared = Shared(Memory(repo))
         self._releases: Sequence[Base] | None = None
         self._landmarks: dict[str, dict[Landmark, Held]] = {}
 
@@ -53,8 +55,23 @@ class Replays:
             self._landmarks[base.commit] = found
         return self._landmarks[base.commit]
 
-    def setting(self, series: Series, base: Base) -> Setting:
-        """Return all that a replay is given."""
+    def setting(
+        self,
+        series: Series,
+        base: Base,
+        resolutions: Mapping[str, Patch] | None = None,
+        *,
+        brief: bool = False,
+    ) -> Setting:
+        """Return all that a replay is given.
+
+        Args:
+            series: The patches.
+            base: What they are put onto.
+            resolutions: By the key of a conflict, what to do instead; None where nobody
+                will solve conflicts.
+            brief: Whether to leave out of a cause where lines went that are gone.
+        """
         self.bases.complete(base)
         if self._releases is None:
             self._releases = self.bases.releases()
@@ -66,11 +83,21 @@ class Replays:
             releases=self._releases,
             facts=self.facts,
             landmarks=self.landmarks(base),
+            resolutions=resolutions,
+            brief=brief,
+            shared=self._shared,
         )
 
-    def replay(self, series: Series, base: Base) -> Replay:
-        """Put a series onto a base."""
-        return replay(self.setting(series, base))
+    def replay(
+        self,
+        series: Series,
+        base: Base,
+        resolutions: Mapping[str, Patch] | None = None,
+        *,
+        brief: bool = False,
+    ) -> Replay:
+        """Put a series onto a base; see `setting`."""
+        return replay(self.setting(series, base, resolutions, brief=brief))
 
     def _home(self, series: Series) -> Base | None:
         own = series.base

@@ -139,6 +139,12 @@ class FileDiff:
         kept = self.hunks if hunks is None else [self.hunks[number] for number in hunks]
         return self.head + b"".join(hunk.text for hunk in kept)
 
+    def below(self, folder: str) -> FileDiff:
+        """Return the same diff for a tree in which everything lies in a folder."""
+        old, new = (f"{folder}/{path}" if path else None for path in (self.old, self.new))
+        modes = b"".join(line for line in _kept_lines(self.head))
+        return headed(old, new, modes, self.hunks, copied=b"\ncopy from " in self.head)
+
     def renamed(self, strip: int) -> FileDiff:
         """Return the same diff for the paths without their first `strip` parts."""
         old, new = self.stripped(strip)

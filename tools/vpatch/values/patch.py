@@ -14,6 +14,7 @@ from email import message_from_bytes
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ class Patch:
         """Every path that it reads or writes."""
         return frozenset(path for file in self.files for path in file.paths)
 
-    @property
+    @cached_property
     def diff(self) -> bytes:
         """The change alone, as git-apply(1) takes it."""
         return b"".join(file.text() for file in self.files)

@@ -74,3 +74,9 @@ def printable(text: str) -> str:
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}"
         for char in shown
     )
+
+
+def parents(path: str) -> list[str]:
+    """Return the folders above a path, outermost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]

@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from vpatch.values.base import Base
     from vpatch.values.patch import Patch
     from vpatch.values.series import Series
-    from vpatch.values.tree import Change
+    from vpatch.values.tree import Change, Entry
 
 
 class Verdict(StrEnum):
@@ -28,13 +28,15 @@ class Verdict(StrEnum):
     """Some hunks had landed, all others applied."""
     LANDED = "landed"
     """The base contains every hunk, in these words or in others."""
+    MISPLACED = "misplaced"
+    """At least one hunk would stand in another function or class than it was made in."""
     CONFLICT = "conflict"
     """At least one hunk has no place."""
 
     @property
     def good(self) -> bool:
         """Whether the series holds with it."""
-        return self is not Verdict.CONFLICT
+        return self not in (Verdict.CONFLICT, Verdict.MISPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,23 @@ class HunkResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Clash:
+    """A merge that did not go through, for a person to solve."""
+
+    key: str
+    """64 hex digits: the same for the same change in the same conflict, on any machine."""
+    tree: str
+    """The base's whole tree, the patches before and this one in it as far as it goes; where
+    it does not, the files hold conflict markers."""
+    onto: str
+    """The same tree without this patch."""
+    stages: Mapping[str, tuple[Entry | None, Entry | None, Entry | None]]
+    """Each file in conflict: as the patch was made on it, as it is, as the patch leaves it."""
+    labels: Mapping[str, str]
+    """What the markers call ``ours``, ``ancestor`` and ``theirs``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of one patch."""
 
@@ -81,6 +100,8 @@ class Result:
     """Why it failed, or what shows that it landed."""
     landed_in: str = ""
     changed_since: str = ""
+    clash: Clash | None = None
+    """What a person can solve, where somebody asked for it."""
 
     def because(self, cause: str) -> Result:
         """Return the same result with one more reason."""
@@ -140,8 +161,9 @@ class Replay:
 def summed(hunks: Iterable[Verdict]) -> Verdict:
     """Return the verdict of a patch from the verdicts of its hunks."""
     seen = set(hunks)
-    if Verdict.CONFLICT in seen:
-        return Verdict.CONFLICT
+    for verdict in (Verdict.CONFLICT, Verdict.MISPLACED):
+        if verdict in seen:
+            return verdict
     if Verdict.LANDED in seen:
         return Verdict.LANDED if seen == {Verdict.LANDED} else Verdict.PARTIAL
     for verdict in (Verdict.MERGED, Verdict.OFFSET):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from git.cmd import Git
-
-_NOBODY = {
-    "GIT_AUTHOR_NAME": "vpatch",
-    "GIT_AUTHOR_EMAIL": "vpatch@localhost",
-    "GIT_AUTHOR_DATE": "@0 +0000",
-    "GIT_COMMITTER_NAME": "vpatch",
-    "GIT_COMMITTER_EMAIL": "vpatch@localhost",
-    "GIT_COMMITTER_DATE": "@0 +0000",
-}
 
 
 class Repo(Command):
@@ -185,6 +177,20 @@ class Repo(Command):
 
     # Writing
 
+    def write_blob(self, text: bytes) -> str:
+        """Write a file's content, and return its id."""
+        return decode(self.run("hash-object", "-w", "--stdin", stdin=text).out).strip()
+
+    def line_map(self, old: str, new: str) -> list[tuple[int, int, int, int]]:
+        """Return what differs between two blobs: first line and count in the old and the new.
+
+        By the hunk headers of git-diff(1) ``-U0``, whose empty ranges name the line before.
+        """
+        command = ["diff", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", old, new]
+        out = self.run(*command).out
+        found = re.findall(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", out, re.MULTILINE)
+        return [(int(a), int(b or 1), int(c), int(d or 1)) for a, b, c, d in found]
+
     def tree_of(self, base: str, change: Mapping[str, Entry | None]) -> str:
         """Write a tree: that of `base` with some paths changed."""
         with self.stage() as stage:
@@ -203,25 +209,6 @@ class Repo(Command):
         stream = commit_stream(ref, parent, commits)
         ran = self.run("fast-import", "--quiet", "--force", stdin=stream)
         return decode(ran.out).split()
-
-    def merge(self, ancestor: str, ours: str, theirs: str) -> tuple[bool, str]:
-        """Merge two trees by their ancestor, renames followed.
-
-        git 2.39 knows no ``merge-tree --merge-base``, so a pair of commits that descend
-        from the ancestor stands for the trees.
-
-        Returns:
-            Whether it merged without conflict, and the tree.
-        """
-        root = self._commit_tree(ancestor)
-        sides = [self._commit_tree(tree, "-p", root) for tree in (ours, theirs)]
-        command = ["merge-tree", "--write-tree", "--no-messages", "--name-only", "-z"]
-        ran = self.run(*command, *sides, ok=(0, 1))
-        return ran.status == 0, decode(ran.out.split(b"\0", 1)[0])
-
-    def _commit_tree(self, tree: str, *options: str) -> str:
-        ran = self.run("commit-tree", tree, *options, stdin=b"-", env=_NOBODY)
-        return decode(ran.out).strip()
 
     def update_index(
         self, change: Mapping[str, Entry | None], *, env: Mapping[str, str]

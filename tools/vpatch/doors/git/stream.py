@@ -41,7 +41,7 @@ def commit_stream(ref: str, parent: str, commits: Sequence[NewCommit]) -> bytes:
             lines.append(b"from %s\n" % parent.encode())
         # What is deleted goes first: a file may take the place of a folder.
         order = sorted(commit.change.items(), key=lambda item: (item[1] is not None, item[0]))
-        lines += [_change_command(path, entry) for path, entry in order]
+        lines += [change_command(path, entry) for path, entry in order]
     lines += [b"get-mark :%d\n" % mark for mark in range(1, len(commits) + 1)]
     # The ref is gone again when the run ends: nothing but objects is left.
     lines.append(b"reset %s\nfrom %s\n\ndone\n" % (ref.encode(), NULL_ID.encode()))
@@ -58,7 +58,8 @@ def _commit_command(ref: str, mark: int, commit: NewCommit) -> list[bytes]:
     ]
 
 
-def _change_command(path: str, entry: Entry | None) -> bytes:
+def change_command(path: str, entry: Entry | None) -> bytes:
+    """Return the command that changes a path of a commit; None deletes it."""
     if entry is None:
         return b"D %s\n" % quoted(path)
     return b"M %s %s %s\n" % (entry.mode.encode(), entry.oid.encode(), quoted(path))

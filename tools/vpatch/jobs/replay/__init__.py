@@ -5,6 +5,8 @@ there already, by its lines or by a landmark; was it there in a release between;
 through the patch's own base. What is left has no place, and that is a value, not an error.
 """
 
-from vpatch.jobs.replay.run import Setting, replay
+from vpatch.jobs.replay.memory import Memory
+from vpatch.jobs.replay.run import replay
+from vpatch.jobs.replay.setting import Setting, Shared
 
-__all__ = ["Setting", "replay"]
+__all__ = ["Memory", "Setting", "Shared", "replay"]

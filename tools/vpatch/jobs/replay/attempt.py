@@ -6,22 +6,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from vpatch.values.applied import Placed, read_applied
 from vpatch.values.verdict import HunkResult, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vpatch.doors.git import Stage
     from vpatch.jobs.replay.home import Ancestor, Home
+    from vpatch.jobs.replay.memory import Lines
     from vpatch.jobs.replay.setting import Setting
+    from vpatch.values.applied import Placed
     from vpatch.values.diff import FileDiff, Hunk
     from vpatch.values.patch import Patch
     from vpatch.values.tree import Change, Entries, Entry
-    from vpatch.values.verdict import Result
+    from vpatch.values.verdict import Clash, Result
 
-Lines = list[list[Placed | None]]
-"""For each file of a patch, for each hunk, where it fits."""
+
+Part = tuple["FileDiff", list[int]]
+"""A file of a patch, and the numbers of some of its hunks; none of them for its head alone."""
+Parts = list[Part]
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class Placement:
     cause: str = ""
     verdict: Verdict | None = None
     """Where it does not follow from the hunks."""
+    clash: Clash | None = None
+    """What a person can solve, where somebody asked for it."""
 
 
 @dataclass(slots=True)
@@ -79,7 +84,7 @@ class Case:
 
 @dataclass
 class Attempt:
-    """One patch that does not fit as it is, and all that may help to place it."""
+    """One patch that may not fit as it is, and all that may help to place it."""
 
     setting: Setting
     home: Home
@@ -90,17 +95,35 @@ class Attempt:
     """What stands at each path that the series touches."""
     before: Sequence[tuple[Patch, Result]]
     """The patches before it, and what became of them."""
+    fits: Lines
+    """Where its hunks fit as they are."""
+    there: Lines
+    """Where they stand already."""
+    merges: dict[bytes, Change | None] = field(default_factory=dict)
+    """What became of the files where some hunks, as a diff, were merged into them."""
 
-    @property
+    @cached_property
     def state(self) -> Change:
         """The files of the patch, as they are."""
         found = {path: self.now.get(path) for path in self.patch.paths}
         return {path: entry for path, entry in found.items() if entry}
 
     @cached_property
+    def ours(self) -> Change:
+        """The same files, a moved one by the name that the patch knows it by."""
+        moved = self.setting.files_now(self.now, self.renames.values())
+        return self.state | {
+            old: moved[new] for old, new in self.renames.items() if new in moved
+        }
+
+    @cached_property
     def cases(self) -> list[Case]:
         """Its hunks."""
-        return survey(self.stage, self.patch, self.state)
+        return [
+            Case(file, hunk, number, self.fits[at][number], self.there[at][number])
+            for at, file in enumerate(self.patch.files)
+            for number, hunk in enumerate(file.hunks)
+        ]
 
     @property
     def open(self) -> list[Case]:
@@ -122,18 +145,16 @@ class Attempt:
         """The state that the patch was made on, None where it is not at hand."""
         return self.home.ancestor(self.patch)
 
+    @property
     def fits_ancestor(self) -> bool:
         """Whether the patch applies on the state that it was made on."""
-        if self.ancestor is None:
-            return False
-        self.stage.reset(self.ancestor.files)
-        return self.stage.apply(self.patch.diff).status == 0
+        return self.ancestor is not None and self.ancestor.after is not None
 
     def texts(self, files: Change) -> dict[str, bytes]:
         """Return the contents of files."""
         oids = {path: entry.oid for path, entry in files.items() if entry}
-        blobs = self.setting.repo.blobs(list(oids.values()))
-        return dict(zip(oids, blobs, strict=True))
+        found = self.setting.memory.texts(oids.values())
+        return {path: found[oid] for path, oid in oids.items()}
 
     def count(self, file: FileDiff, lines: bytes) -> tuple[int, int]:
         """Count some lines in a file: as it is, and as the patch was made on it.
@@ -155,15 +176,16 @@ class Attempt:
 
     def renamed(self, file: FileDiff) -> str:
         """Return the path that upstream renamed a file to, empty where it did not."""
-        old = file.old
-        return self._renames.get(old, "") if old and old not in self.state else ""
+        return self.renames.get(file.old or "", "")
 
     @cached_property
-    def _renames(self) -> dict[str, str]:
+    def renames(self) -> dict[str, str]:
         """Old path to new, for each file that moved since the patch's own base."""
-        home = self.home.base
-        repo, base = self.setting.repo, self.setting.base
-        return repo.changed(home.commit, base.commit, renames=True) if home else {}
+        gone = {file.old for file in self.patch.files if file.old} - self.state.keys()
+        home, setting = self.home.base if gone else None, self.setting
+        if home is None:
+            return {}
+        return setting.memory.moved(home.commit, setting.base.commit, gone)
 
 
 def _times(lines: bytes, text: bytes) -> int:
@@ -171,41 +193,27 @@ def _times(lines: bytes, text: bytes) -> int:
     return (b"\n" + text).count(b"\n" + lines) if lines else 0
 
 
-def survey(stage: Stage, patch: Patch, state: Change) -> list[Case]:
-    """Ask of each hunk where it fits, and where it stands already; nothing is kept."""
-    fits = _lines(stage, patch, state, reverse=False)
-    there = _lines(stage, patch, state, reverse=True)
-    return [
-        Case(file, hunk, number, fits[at][number], there[at][number])
-        for at, file in enumerate(patch.files)
-        for number, hunk in enumerate(file.hunks)
-    ]
-
-
-def present(stage: Stage, patch: Patch, state: Change) -> Iterator[Placed | None]:
-    """Yield for each hunk where it stands already."""
-    for lines in _lines(stage, patch, state, reverse=True):
-        yield from lines
-
-
-def _lines(stage: Stage, patch: Patch, state: Change, *, reverse: bool) -> Lines:
-    stage.reset(state)
-    options = ["--reject", *(["--reverse"] if reverse else [])]
-    ran = stage.apply(patch.diff, *options)
-    return read_applied(ran.err, patch.files, reverse=reverse)
-
-
-def diff_of(attempt: Attempt, cases: Iterable[Case]) -> bytes:
-    """Return the patch's diff with these hunks alone, and what else of it is undone."""
+def parts_of(attempt: Attempt, cases: Iterable[Case]) -> Parts:
+    """Return the files and hunks that a diff of some hunks has, and what else is undone."""
     wanted: dict[int, list[int]] = {}
     for case in cases:
         wanted.setdefault(id(case.file), []).append(case.number)
     undone = {id(file) for file in attempt.undone}
-    return b"".join(
-        file.text(wanted[id(file)]) if id(file) in wanted else file.bare()
+    return [
+        (file, wanted.get(id(file), []))
         for file in attempt.patch.files
         if id(file) in wanted or id(file) in undone
-    )
+    ]
+
+
+def written(parts: Iterable[Part]) -> bytes:
+    """Return a diff of some hunks, as git-apply(1) takes it."""
+    return b"".join(file.text(numbers) if numbers else file.bare() for file, numbers in parts)
+
+
+def diff_of(attempt: Attempt, cases: Iterable[Case]) -> bytes:
+    """Return the patch's diff with these hunks alone, and what else of it is undone."""
+    return written(parts_of(attempt, cases))
 
 
 def difference(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from vpatch.jobs.replay.attempt import present
+from vpatch.jobs.replay.history import present
 from vpatch.values.paths import decode
 from vpatch.values.verdict import Verdict
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from vpatch.jobs.replay.attempt import Attempt, Case
     from vpatch.jobs.replay.home import Home
+    from vpatch.values.base import Base
     from vpatch.values.diff import FileDiff, Hunk
     from vpatch.values.patch import Patch
     from vpatch.values.verdict import Result
@@ -75,7 +76,7 @@ def made_before(attempt: Attempt) -> str:
         return ""
     setting, patch = attempt.setting, attempt.patch
     files = setting.files(setting.base.commit, patch.paths)
-    landed = [there is not None for there in present(attempt.stage, patch, dict(files))]
+    landed = [there is not None for there in present(attempt, [dict(files)])[0]]
     made = {
         (file.path, hunk.change): earlier.name
         for earlier, result in attempt.before
@@ -112,10 +113,12 @@ def _reason(attempt: Attempt, file: FileDiff, lost: Sequence[Case]) -> str:
     if file.old is None:
         return f"{path} is to be new, and is there in {name} with other content"
     if path not in attempt.state:
-        to = moved_to(attempt, file)
+        to = attempt.renamed(file) if attempt.setting.brief else moved_to(attempt, file)
         return (
             f"{path} is not in {name}: its content is in {to}, where the change has no place"
             if to
+            else f"{path} is not in {name}"
+            if attempt.setting.brief
             else f"{path} is not in {name}, and its lines are in no other file"
         )
     numbers = ", ".join(str(case.number + 1) for case in lost)
@@ -124,7 +127,8 @@ def _reason(attempt: Attempt, file: FileDiff, lost: Sequence[Case]) -> str:
     bare = any(case.hunk.side(new=False) == case.hunk.longest(b"-") for case in lost)
     found = "has no context to be placed by" if bare else "found other lines"
     text = f"{path}: {hunks} {numbers} ({lines} {starts}) {found} in {name}"
-    elsewhere = _holder(attempt, _removed(lost[0]), but=path)
+    brief = attempt.setting.brief
+    elsewhere = "" if brief else _holder(attempt, _removed(lost[0]), but=path)
     return f"{text}; the lines that it changes stand in {elsewhere}" if elsewhere else text
 
 
@@ -134,7 +138,11 @@ def _removed(case: Case) -> bytes:
 
 
 def needs_of(
-    home: Home, patch: Patch, result: Result, before: Sequence[tuple[Patch, Result]]
+    home: Home,
+    base: Base,
+    patch: Patch,
+    result: Result,
+    before: Sequence[tuple[Patch, Result]],
 ) -> tuple[str, ...]:
     """Return the patches whose failure is the only reason that this one fails.
 
@@ -143,7 +151,7 @@ def needs_of(
     """
     lost = {earlier.name for earlier, other in before if not other.verdict.good}
     failed = [earlier.name for earlier in home.relevant(patch) if earlier.name in lost]
-    if not failed or not home.base:
+    if not failed or home.base in (None, base):
         return ()
     whole = home.fits_without(patch, ())
     without = home.fits_without(patch, failed)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpatch.jobs.replay.attempt import present
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from vpatch.jobs.replay.attempt import Attempt, Case
+    from vpatch.values.applied import Placed
     from vpatch.values.base import Base
     from vpatch.values.tree import Change
 
@@ -28,15 +30,14 @@ def look_back(attempt: Attempt, *, known: bool = False) -> None:
     """
     asked = [case for case in attempt.cases if case.fit is None and case.there is None]
     asked = [case for case in asked if (case.verdict is Verdict.LANDED) == known]
-    between = attempt.home.between() if asked else []
+    setting, home = attempt.setting, attempt.home.base
+    between = attempt.home.between(setting.base) if asked else []
     if not between:
         return
-    setting, home = attempt.setting, attempt.home.base
-    vague = _there(attempt, home) if home else [False] * len(attempt.cases)
-    for base in between:
-        for case, there, before in zip(
-            attempt.cases, _there(attempt, base), vague, strict=True
-        ):
+    found = _there(attempt, [*between, *([home] if home else [])])
+    vague = found.pop() if home else [False] * len(attempt.cases)
+    for base, stands in zip(between, found, strict=True):
+        for case, there, before in zip(attempt.cases, stands, vague, strict=True):
             if there and not before and not case.landed_in:
                 case.landed_in = base.name
             elif not there and case.landed_in and not case.changed_since:
@@ -50,10 +51,18 @@ def look_back(attempt: Attempt, *, known: bool = False) -> None:
         case.settle(Verdict.LANDED, case.line, case.cause)
 
 
-def _there(attempt: Attempt, base: Base) -> list[bool]:
-    """Whether each hunk stands on a release."""
-    state: Change = dict(attempt.setting.files(base.commit, attempt.patch.paths))
-    return [there is not None for there in present(attempt.stage, attempt.patch, state)]
+def _there(attempt: Attempt, bases: Iterable[Base]) -> list[list[bool]]:
+    """Whether each hunk stands on each of some releases."""
+    paths = attempt.patch.paths
+    states: list[Change] = [dict(attempt.setting.files(b.commit, paths)) for b in bases]
+    return [[there is not None for there in found] for found in present(attempt, states)]
+
+
+def present(attempt: Attempt, states: Sequence[Change]) -> list[list[Placed | None]]:
+    """Return where each hunk stands already in each of some states of its files."""
+    asked = [(attempt.patch, state) for state in states]
+    lines = attempt.setting.memory.lines(attempt.stage, asked, reverse=True)
+    return [[placed for hunks in found for placed in hunks] for found in lines]
 
 
 def _taken_back(attempt: Attempt, case: Case) -> bool:
@@ -78,7 +87,7 @@ def beneath_later(attempt: Attempt) -> None:
             taken.append(patch.name)
     if not taken:
         return
-    found = list(present(attempt.stage, attempt.patch, state))
+    found = present(attempt, [state])[0]
     for case, there in zip(attempt.cases, found, strict=True):
         if case.verdict is None and there:
             case.settle(Verdict.LANDED, cause=f"it stands beneath {', '.join(taken)}")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from vpatch.values.applied import Placed, read_applied
 from vpatch.values.base import Base, version_of
+from vpatch.values.paths import parents
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from vpatch.jobs.replay.setting import Setting
+    from vpatch.doors.git import Stage
+    from vpatch.jobs.replay.memory import Lines, Memory
     from vpatch.values.patch import Patch
     from vpatch.values.tree import Change
 
@@ -23,67 +25,114 @@ class Ancestor:
 
     base: Base | None
     """The upstream state below it; None where only single blobs are known."""
-    change: Change
-    """What earlier patches had changed in that state."""
     files: Change
     """The files of the patch, as they were."""
+    after: Change | None
+    """The same files with the patch; None where it does not apply."""
+    lines: Lines
+    """Where its hunks stand there."""
 
 
 class Home:
-    """The series on its own base, worked out as far as it is asked for."""
+    """The series on its own base, worked out as far as it is asked for.
 
-    def __init__(self, setting: Setting, patches: Sequence[Patch]) -> None:
-        self._setting = setting
+    Args:
+        memory: What is known already.
+        patches: The series, its paths those of a tree.
+        named: The series' own base by its name, None where nothing tells.
+        base: Brings it; asked only where something does not fit.
+        releases: The releases at hand, oldest first.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        patches: Sequence[Patch],
+        named: Base | None,
+        base: Callable[[], Base | None],
+        releases: Sequence[Base],
+    ) -> None:
+        self._memory = memory
         self._patches = patches
+        self._named = named
+        self._base = base
+        self._releases = releases
         self._ancestors: list[Ancestor | None] = []
+        self._by_index_lines: dict[int, Ancestor | None] = {}
         self._change: Change = {}
+        self._tried: dict[tuple[int, frozenset[str]], list[Placed | None]] = {}
 
     @cached_property
     def base(self) -> Base | None:
-        """The series' own base, if it is another than the one replayed onto."""
-        base = self._setting.home()
-        return base if base and base.commit != self._setting.base.commit else None
+        """The series' own base, None where it is not to be had."""
+        return self._base()
 
     def ancestor(self, patch: Patch) -> Ancestor | None:
         """Return the state that a patch was made on, None where it is not at hand."""
+        at = self._at(patch)
         if self.base:
-            at = self._at(patch)
             self._walk_to(at)
             if found := self._ancestors[at]:
                 return found
-        return self._by_index_lines(patch)
+        if at not in self._by_index_lines:
+            self._by_index_lines[at] = self._found_by_index_lines(patch)
+        return self._by_index_lines[at]
 
     def _walk_to(self, at: int) -> None:
         base = self.base
         assert base is not None  # noqa: S101, for mypy: the caller asked
-        with self._setting.repo.stage() as stage:
-            for other in self._patches[len(self._ancestors) : at + 1]:
-                files = self._files(base, self._change, other)
-                stage.reset(files)
-                if stage.apply(other.diff).status == 0:
-                    self._ancestors.append(Ancestor(base, dict(self._change), files))
-                    after = stage.entries()
-                    self._change |= {path: after.get(path) for path in other.paths}
-                else:
-                    self._ancestors.append(None)
+        if len(self._ancestors) > at:
+            return
+        with self._memory.repo.stage() as stage:
+            # All of it: whoever asks for one patch will ask for others.
+            for group in grouped(self._patches[len(self._ancestors) :]):
+                self._ancestors += self._made(stage, base, group)
 
-    def _files(self, base: Base, change: Change, patch: Patch) -> Change:
-        files: Change = dict(self._setting.files(base.commit, patch.paths))
-        files |= {path: change[path] for path in patch.paths if path in change}
+    def _made(
+        self, stage: Stage, base: Base, group: Sequence[Patch]
+    ) -> Iterator[Ancestor | None]:
+        """Put patches that touch different files onto the home state."""
+        files = self._files(base, self._change, {p for patch in group for p in patch.paths})
+        stage.reset(files)
+        ran = stage.apply(b"".join(patch.diff for patch in group))
+        if ran.status and len(group) > 1:
+            for patch in group:
+                yield from self._made(stage, base, [patch])
+            return
+        if ran.status:
+            yield None
+            return
+        each = iter(read_applied(ran.err, [f for p in group for f in p.files], reverse=False))
+        entries = stage.entries()
+        for patch in group:
+            after: Change = {path: entries.get(path) for path in patch.paths}
+            before: Change = {path: files[path] for path in patch.paths if path in files}
+            self._change |= after
+            yield Ancestor(base, before, after, [next(each) for _ in patch.files])
+
+    def _files(self, base: Base, change: Change, paths: Iterable[str]) -> Change:
+        wanted = set(paths)
+        files: Change = dict(self._memory.files(base.commit, wanted))
+        files |= {path: change[path] for path in wanted if path in change}
         return {path: entry for path, entry in files.items() if entry}
 
-    def _by_index_lines(self, patch: Patch) -> Ancestor | None:
+    def _found_by_index_lines(self, patch: Patch) -> Ancestor | None:
         """Find the release whose blobs the ``index`` lines name."""
         wanted = {file.old: file.ids[0] for file in patch.files if file.old}
         if not wanted or not all(wanted.values()):
             return None
-        for base in reversed(self._setting.releases):
-            files = self._setting.files(base.commit, patch.paths)
+        for base in reversed(self._releases):
+            files = self._memory.files(base.commit, patch.paths)
             if all(
                 path in files and files[path].oid.startswith(oid)
                 for path, oid in wanted.items()
             ):
-                return Ancestor(base, {}, dict(files))
+                with self._memory.repo.stage() as stage:
+                    stage.reset(files)
+                    ran = stage.apply(patch.diff)
+                    lines = read_applied(ran.err, patch.files, reverse=False)
+                    after: Change | None = None if ran.status else dict(stage.entries())
+                return Ancestor(base, dict(files), after, lines)
         return None
 
     def relevant(self, patch: Patch) -> list[Patch]:
@@ -102,7 +151,7 @@ class Home:
         return self._patches[self._at(patch) + 1 :]
 
     def _at(self, patch: Patch) -> int:
-        return next(n for n, other in enumerate(self._patches) if other is patch)
+        return next(n for n, other in enumerate(self._patches) if other.name == patch.name)
 
     def fits_without(self, patch: Patch, left_out: Collection[str]) -> list[Placed | None]:
         """Try a patch at home on the series without some patches.
@@ -110,30 +159,57 @@ class Home:
         Returns:
             Where each hunk fits; nothing where the series' own base is not at hand.
         """
-        if not self.base:
-            return []
+        key = self._at(patch), frozenset(left_out)
+        if key not in self._tried:
+            self._tried[key] = self._try_without(patch, left_out) if self.base else []
+        return self._tried[key]
+
+    def _try_without(self, patch: Patch, left_out: Collection[str]) -> list[Placed | None]:
+        base = self.base
+        assert base is not None  # noqa: S101, for mypy: the caller asked
         change: Change = {}
-        with self._setting.repo.stage() as stage:
+        with self._memory.repo.stage() as stage:
             for other in self.relevant(patch):
-                stage.reset(self._files(self.base, change, other))
+                stage.reset(self._files(base, change, other.paths))
                 if other.name not in left_out and stage.apply(other.diff).status == 0:
                     after = stage.entries()
                     change |= {path: after.get(path) for path in other.paths}
-            stage.reset(self._files(self.base, change, patch))
+            stage.reset(self._files(base, change, patch.paths))
             ran = stage.apply(patch.diff, "--reject")
             lines = read_applied(ran.err, patch.files, reverse=False)
             return [placed for hunks in lines for placed in hunks]
 
-    def between(self) -> list[Base]:
+    def between(self, onto: Base) -> list[Base]:
         """Return the releases after the series' own base and before the one replayed onto."""
-        own = self.base or self._setting.series.base
+        own = self.base or self._named
         low = version_of(own.name) if own else None
-        high = version_of(self._setting.base.name)
+        high = version_of(onto.name)
         if high is None or low is None:
             # A branch or a commit, or a series of no known base: nothing is known between.
             return []
         return [
             base
-            for base in self._setting.releases
+            for base in self._releases
             if (version := version_of(base.name)) and low < version < high
         ]
+
+
+def grouped(patches: Sequence[Patch]) -> Iterator[list[Patch]]:
+    """Split a series where a patch touches a file that one before it in its group touched.
+
+    A group goes to git in one process, which costs more than most patches do. A file is not
+    grouped with what is to lie below it either.
+    """
+    group: list[Patch] = []
+    touched: set[str] = set()
+    folders: set[str] = set()
+    for patch in patches:
+        above = {parent for path in patch.paths for parent in parents(path)}
+        if patch.paths & (touched | folders) or above & touched:
+            yield group
+            group, touched, folders = [], set(), set()
+        group.append(patch)
+        touched |= patch.paths
+        folders |= above
+    if group:
+        yield group

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from vpatch.jobs.replay.attempt import Placement, diff_of, difference, refused
 from vpatch.jobs.replay.blame import made_before, moved_to
+from vpatch.jobs.replay.clash import conflict
 from vpatch.jobs.replay.history import beneath_later, look_back, stands_elsewhere
-from vpatch.jobs.replay.merge import conflict, merged
+from vpatch.jobs.replay.merge import merged
 from vpatch.values.errors import FormatError
 from vpatch.values.verdict import Verdict
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from vpatch.jobs.replay.attempt import Attempt, Case
 
 
-def place(attempt: Attempt) -> Placement:
-    """Find a place for each hunk of a patch that does not apply as it is.
+def settle(attempt: Attempt) -> None:
+    """Give a verdict to each hunk whose place is beyond doubt.
 
     Raises:
         FormatError: Lines that were missing at the patch's end turn out not to be blank.
     """
-    if attempt.patch.chopped and not attempt.fits_ancestor():
+    if attempt.patch.chopped and not attempt.fits_ancestor:
         raise FormatError(
             "the diff breaks off: lines are missing at its end that are not blank ones",
             where=attempt.patch.name,
@@ -29,10 +30,16 @@ def place(attempt: Attempt) -> Placement:
         )
     for case in attempt.cases:
         _settle(attempt, case)
+
+
+def place(attempt: Attempt) -> Placement:
+    """Find a place for each hunk that is not settled, and put the patch in."""
     if twice := made_before(attempt):
         for case in attempt.cases:
             case.verdict = None if case.verdict is Verdict.LANDED else case.verdict
         return refused(attempt, twice)
+    if lost := _without_folder(attempt):
+        return refused(attempt, lost)
     _by_landmarks(attempt)
     if found := _put_in(attempt) or merged(attempt):
         return found
@@ -72,6 +79,17 @@ def _by_landmarks(attempt: Attempt) -> None:
                 case.settle(Verdict.LANDED, mark.line, mark.evidence)
     if marks:
         look_back(attempt, known=True)
+
+
+def _without_folder(attempt: Attempt) -> str:
+    """Say it where a file is to be new in a folder from which upstream moved its neighbours."""
+    left = {old.rpartition("/")[0]: (old, new) for old, new in attempt.renames.items()}
+    for file in attempt.undone:
+        folder = (file.new or "").rpartition("/")[0]
+        if file.old is None and folder in left:
+            old, new = left[folder]
+            return f"{file.new} is to be new beside {old}, which moved to {new}"
+    return ""
 
 
 def _put_in(attempt: Attempt) -> Placement | None:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vpatch.doors.git import NewCommit
 from vpatch.jobs.replay.attempt import Attempt, Placement, exactly, refused
 from vpatch.jobs.replay.blame import needs_of
-from vpatch.jobs.replay.home import Home
-from vpatch.jobs.replay.place import place
-from vpatch.jobs.replay.setting import Setting
+from vpatch.jobs.replay.clash import misplaced
+from vpatch.jobs.replay.home import grouped
+from vpatch.jobs.replay.merge import merge_ahead
+from vpatch.jobs.replay.place import place, settle
+from vpatch.jobs.replay.scope import strayed
 from vpatch.values.applied import read_applied
 from vpatch.values.base import version_of
-from vpatch.values.paths import encode
+from vpatch.values.paths import encode, parents
 from vpatch.values.verdict import HunkResult, Replay, Result, Verdict, summed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vpatch.doors.git import Stage
-    from vpatch.jobs.replay.attempt import Lines
+    from vpatch.jobs.replay.memory import Lines
+    from vpatch.jobs.replay.setting import Setting
     from vpatch.values.patch import Patch
-    from vpatch.values.tree import Change, Entry
-
-__all__ = ["Setting", "replay"]
+    from vpatch.values.tree import Change, Entries, Entry
 
 _ZERO, _FARTHEST = timedelta(0), timedelta(hours=14)
 
@@ -42,7 +44,7 @@ def replay(setting: Setting) -> Replay:
     """
     run = _Run(setting)
     with setting.repo.stage() as stage:
-        for group in _groups(run.patches):
+        for group in grouped(run.patches):
             run.put(stage, group)
     commits = setting.repo.commit_each(setting.base.commit, list(run.commits()))
     commit = commits[-1] if commits else setting.base.commit
@@ -58,22 +60,6 @@ def replay(setting: Setting) -> Replay:
     )
 
 
-def _groups(patches: Sequence[Patch]) -> Iterator[list[Patch]]:
-    """Split a series where a patch touches a file that one before it in its group touched.
-
-    A group goes to git in one process, which costs more than most patches do.
-    """
-    group: list[Patch] = []
-    touched: set[str] = set()
-    for patch in patches:
-        if patch.paths & touched:
-            yield group
-            group, touched = [], set()
-        group.append(patch)
-        touched |= patch.paths
-    yield group
-
-
 class _Run:
     """A replay on its way."""
 
@@ -86,76 +72,108 @@ class _Run:
         found = setting.entries(setting.base.commit, paths)
         # What is a folder on the base, or may be one by a patch of the series.
         self.folders = {path for path, entry in found.items() if entry.is_folder}
-        self.above = {parent for path in paths for parent in _parents(path)}
+        self.above = {parent for path in paths for parent in parents(path)}
         self.now: Change = {p: e for p, e in found.items() if not e.is_folder}
-        self.home = Home(setting, self.patches)
+        self.home = setting.home_of(self.patches)
 
     def put(self, stage: Stage, group: list[Patch]) -> None:
         """Put patches that touch different files onto the state."""
-        if not group:
-            return
         if all(patch.located and not self._way_out(patch) for patch in group):
-            placements = self._exactly(stage, group)
-            if placements:
-                for patch, placement in zip(group, placements, strict=True):
-                    self._take(patch, placement)
-                return
+            self._together(stage, group)
+            return
         for patch in group:
-            self._take(patch, self._singly(stage, patch))
+            if not patch.located:
+                self._take(patch, _unlocated(patch))
+            elif way_out := self._way_out(patch):
+                nowhere: Lines = [[None] * len(file.hunks) for file in patch.files]
+                attempt = self._attempt(stage, patch, nowhere, nowhere)
+                self._take(patch, refused(attempt, " ".join(way_out)))
+            else:
+                self._together(stage, [patch])
 
-    def _exactly(self, stage: Stage, group: list[Patch]) -> list[Placement] | None:
-        """Apply a group as it is; None where one of it does not fit or may sit wrong."""
-        state = self._state(group)
+    def _together(self, stage: Stage, group: list[Patch]) -> None:
+        """Try all at once; what does not fit is looked into, and merged, at once as well."""
+        fits, after = self._exactly(stage, group)
+        if self.setting.is_home and all(after):
+            for patch, lines, made in zip(group, fits, after, strict=True):
+                self._take(patch, exactly(patch, lines, self._state([patch]), made or {}))
+            return
+        asked = [(patch, self._state([patch])) for patch in group]
+        there = self.setting.memory.lines(stage, asked, reverse=True)
+        attempts = [
+            self._attempt(stage, *each) for each in zip(group, fits, there, strict=True)
+        ]
+        simple = [
+            made is not None and not self._is_doubtful(attempt)
+            for attempt, made in zip(attempts, after, strict=True)
+        ]
+        hard = [attempt for attempt, one in zip(attempts, simple, strict=True) if not one]
+        for attempt in hard:
+            settle(attempt)
+        merge_ahead(attempt for attempt in hard if not self.setting.held(attempt.patch))
+        for attempt, one, made in zip(attempts, simple, after, strict=True):
+            attempt.before = self._before
+            found = (
+                exactly(attempt.patch, attempt.fits, attempt.state, made or {})
+                if one
+                else place(attempt)
+            )
+            self._take(attempt.patch, found, attempt)
+
+    def _exactly(
+        self, stage: Stage, group: list[Patch]
+    ) -> tuple[list[Lines], list[Entries | None]]:
+        """Say where the hunks of each patch fit, and what its files become if all do."""
         files = [file for patch in group for file in patch.files]
-        stage.reset(state)
-        ran = stage.apply(b"".join(file.text() for file in files))
-        if ran.status:
-            return None
-        lines = read_applied(ran.err, files, reverse=False)
-        after = stage.entries()
-        each = iter(lines)
-        placed = [(patch, [next(each) for _ in patch.files]) for patch in group]
-        if not self.setting.is_home and self._doubtful(stage, placed, state):
-            return None
-        return [exactly(patch, found, state, after) for patch, found in placed]
+        stage.reset(self._state(group))
+        ran = stage.apply(b"".join(file.text() for file in files), "--reject")
+        each = iter(read_applied(ran.err, files, reverse=False))
+        fits = [[next(each) for _ in patch.files] for patch in group]
+        if not ran.status:
+            after = stage.entries()
+            return fits, [after] * len(group)
+        if not any(any(lines) for lines in fits):
+            # One patch that git refuses to read silences the others.
+            asked = [(patch, self._state([patch])) for patch in group]
+            fits = self.setting.memory.lines(stage, asked, reverse=False)
+        whole = [
+            patch
+            for patch, lines in zip(group, fits, strict=True)
+            if all(placed for hunks in lines for placed in hunks)
+        ]
+        made = self._made(stage, whole)
+        return fits, [made.get(patch.name) for patch in group]
 
-    def _doubtful(self, stage: Stage, placed: list[tuple[Patch, Lines]], state: Change) -> bool:
+    def _made(self, stage: Stage, patches: list[Patch]) -> dict[str, Entries]:
+        """Apply what fits, all at once or, where that fails, one by one."""
+        if not patches:
+            return {}
+        stage.reset(self._state(patches))
+        if stage.apply(b"".join(patch.diff for patch in patches)).status == 0:
+            after = stage.entries()
+            return {patch.name: after for patch in patches}
+        if len(patches) == 1:
+            return {}
+        return {k: v for patch in patches for k, v in self._made(stage, [patch]).items()}
+
+    def _is_doubtful(self, attempt: Attempt) -> bool:
         """Whether something that fits may be there already, or may sit in the wrong place.
 
         Text that stands twice in a file takes a change where it does not belong, or once more.
         """
-        files = [file for patch, _ in placed for file in patch.files]
-        stage.reset(state)
-        ran = stage.apply(b"".join(file.text() for file in files), "--reject", "--reverse")
-        if any(any(found) for found in read_applied(ran.err, files, reverse=True)):
+        if self.setting.is_home:
+            return False
+        if any(any(found) for found in attempt.there):
             return True
-        return any(self._is_ambiguous(stage, patch, lines) for patch, lines in placed)
-
-    def _is_ambiguous(self, stage: Stage, patch: Patch, lines: Lines) -> bool:
-        """Whether the lines of a hunk that moved stand twice, now or where it was made."""
-        moved = [
-            (file, hunk)
-            for file, found in zip(patch.files, lines, strict=True)
-            for hunk, fit in zip(file.hunks, found, strict=True)
-            if fit and fit.offset
-        ]
-        attempt = self._attempt(stage, patch) if moved else None
-        return attempt is not None and any(
-            max(attempt.count(file, hunk.side(new=False))) > 1 for file, hunk in moved
+        return any(
+            max(attempt.count(case.file, case.hunk.side(new=False))) > 1
+            for case in attempt.cases
+            if case.fit and case.fit.offset
         )
 
-    def _attempt(self, stage: Stage, patch: Patch) -> Attempt:
-        return Attempt(self.setting, self.home, stage, patch, self.now, self._before)
-
-    def _singly(self, stage: Stage, patch: Patch) -> Placement:
-        if not patch.located:
-            return _unlocated(patch)
-        attempt = self._attempt(stage, patch)
-        if way_out := self._way_out(patch):
-            path, reason = way_out
-            return refused(attempt, f"{path} {reason}")
-        alone = self._exactly(stage, [patch])
-        return alone[0] if alone else place(attempt)
+    def _attempt(self, stage: Stage, patch: Patch, fits: Lines, there: Lines) -> Attempt:
+        before = self._before
+        return Attempt(self.setting, self.home, stage, patch, self.now, before, fits, there)
 
     @property
     def _before(self) -> list[tuple[Patch, Result]]:
@@ -170,7 +188,7 @@ class _Run:
         """Find a path that can't be: below a file or a link, or where a folder is."""
         dropped = {file.old for file in patch.files if file.old and file.old != file.new}
         for path in sorted(file.new for file in patch.files if file.new):
-            for parent in _parents(path):
+            for parent in parents(path):
                 entry = self.now.get(parent)
                 if entry and parent not in dropped:
                     kind = "a symbolic link" if entry.is_way_out else "a file"
@@ -191,34 +209,26 @@ class _Run:
             found |= {f"{path}/{name}" for name in tree}
         return {name for name in found if self.now.get(name, name) is not None}
 
-    def _take(self, patch: Patch, placement: Placement) -> None:
-        verdict = placement.verdict or summed(hunk.verdict for hunk in placement.hunks)
-        if verdict.good and not placement.hunks and not placement.change:
-            # A name or a mode that the base has already: git takes it, and changes nothing.
-            verdict = Verdict.LANDED
-        result = Result(
-            patch,
-            verdict,
-            tuple(placement.hunks),
-            cause=placement.cause,
-            landed_in=_newest(hunk.landed_in for hunk in placement.hunks),
-            changed_since=_newest(hunk.changed_since for hunk in placement.hunks),
-        )
-        if verdict.good and result.landed_in:
-            since = f"landed in {result.landed_in}, changed since in {result.changed_since}"
-            result = result.because(since)
-        if not verdict.good:
-            needs = needs_of(self.home, patch, result, self._before)
-            if needs:
-                names = " and ".join(needs)
-                result = Result(
-                    patch, verdict, result.hunks, needs, f"needs {names}, which has no place"
-                )
-        else:
+    def _take(self, patch: Patch, placement: Placement, attempt: Attempt | None = None) -> None:
+        if attempt and not self.setting.is_home and _verdict(placement).good:
+            names = strayed(attempt, placement)
+            placement = misplaced(attempt, placement, names) if names else placement
+        result = _result(patch, placement)
+        if result.verdict.good:
             self.now |= placement.change
+        elif result.verdict is Verdict.CONFLICT:
+            result = self._with_needs(result)
         said = self._contradiction(patch, result)
         self.results.append(result.because(said) if said else result)
-        self.changes.append(placement.change if verdict.good else {})
+        self.changes.append(placement.change if result.verdict.good else {})
+
+    def _with_needs(self, result: Result) -> Result:
+        base = self.setting.base
+        needs = needs_of(self.home, base, result.patch, result, self._before)
+        if not needs:
+            return result
+        names = " and ".join(needs)
+        return replace(result, needs=needs, cause=f"needs {names}, which has no place")
 
     def _contradiction(self, patch: Patch, result: Result) -> str:
         """Say it where a landmark claims a change that still applies."""
@@ -249,10 +259,28 @@ class _Run:
                 yield _commit(patch, change, fallback)
 
 
-def _parents(path: str) -> list[str]:
-    """Return the folders above a path, outermost first."""
-    parts = path.split("/")
-    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+def _verdict(placement: Placement) -> Verdict:
+    found = placement.verdict or summed(hunk.verdict for hunk in placement.hunks)
+    if found.good and not placement.hunks and not placement.change:
+        # A name or a mode that the base has already: git takes it, and changes nothing.
+        return Verdict.LANDED
+    return found
+
+
+def _result(patch: Patch, placement: Placement) -> Result:
+    result = Result(
+        patch,
+        _verdict(placement),
+        tuple(placement.hunks),
+        cause=placement.cause,
+        landed_in=_newest(hunk.landed_in for hunk in placement.hunks),
+        changed_since=_newest(hunk.changed_since for hunk in placement.hunks),
+        clash=placement.clash,
+    )
+    if result.verdict.good and result.landed_in:
+        since = f"landed in {result.landed_in}, changed since in {result.changed_since}"
+        return result.because(since)
+    return result
 
 
 def _unlocated(patch: Patch) -> Placement:

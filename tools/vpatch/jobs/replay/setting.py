@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from vpatch.jobs.replay.home import Home
+from vpatch.jobs.replay.memory import Memory
 from vpatch.values.errors import NotInTreeError
-from vpatch.values.paths import decode
+from vpatch.values.paths import decode, parents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from vpatch.values.facts import Held, Landmark, PullRequest
     from vpatch.values.patch import Patch
     from vpatch.values.series import Series
-    from vpatch.values.tree import Entries
+    from vpatch.values.tree import Change, Entries
 
 
 def _placed(patch: Patch, trees: Sequence[frozenset[str]]) -> Patch:
@@ -29,6 +32,15 @@ def _placed(patch: Patch, trees: Sequence[frozenset[str]]) -> Patch:
 
 def _nowhere() -> None:
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What replays in one repository share."""
+
+    memory: Memory
+    homes: dict[tuple[Base | None, tuple[bytes, ...]], Home] = field(default_factory=dict)
+    """By a series' base and the diffs of its patches."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,29 @@ class Setting:
     facts: Mapping[int, PullRequest] = field(default_factory=dict)
     landmarks: Mapping[Landmark, Held] = field(default_factory=dict)
     """The landmarks of the facts that hold on the base."""
+    resolutions: Mapping[str, Patch] | None = None
+    """By the key of a conflict, what to do instead; None where nobody will solve conflicts."""
+    brief: bool = False
+    """Whether to leave out of a cause where lines went that are gone from their file."""
+    shared: Shared | None = None
+    """What other replays in this repository found; None to begin anew."""
+
+    @cached_property
+    def _shared(self) -> Shared:
+        return self.shared or Shared(Memory(self.repo))
+
+    @property
+    def memory(self) -> Memory:
+        """What git was asked already."""
+        return self._shared.memory
+
+    def home_of(self, patches: Sequence[Patch]) -> Home:
+        """Return the home of the series, the same for every base that it is put onto."""
+        own, homes = self.series.base, self._shared.homes
+        key = own, tuple(patch.diff for patch in patches)
+        if key not in homes:
+            homes[key] = Home(self.memory, patches, own, self.home, self.releases)
+        return homes[key]
 
     def located(self) -> tuple[Patch, ...]:
         """Return the patches with the paths that the base knows their files by.
@@ -70,15 +105,19 @@ class Setting:
     def entries(self, commit: str, paths: Iterable[str]) -> Entries:
         """Return what stands at paths of a tree, and at the folders above them."""
         wanted = set(paths)
-        for path in list(wanted):
-            parts = path.split("/")
-            wanted |= {"/".join(parts[:depth]) for depth in range(1, len(parts))}
-        return self.repo.entries(commit, wanted) if wanted else {}
+        wanted |= {parent for path in wanted for parent in parents(path)}
+        return self.memory.entries(commit, wanted) if wanted else {}
 
     def files(self, commit: str, paths: Iterable[str]) -> Entries:
         """Return the files among paths of a tree."""
-        found = self.repo.entries(commit, paths)
-        return {path: entry for path, entry in found.items() if not entry.is_folder}
+        return self.memory.files(commit, paths)
+
+    def files_now(self, now: Change, paths: Iterable[str]) -> Entries:
+        """Return the files among paths as they are, after what patches changed so far."""
+        wanted = set(paths)
+        known = {path: now[path] for path in wanted if path in now}
+        found = self.files(self.base.commit, wanted - known.keys())
+        return found | {path: entry for path, entry in known.items() if entry}
 
     @property
     def is_home(self) -> bool:

@@ -1,0 +1,185 @@
+"""What has no place: say why, and give it the form in which a person can solve it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vpatch.doors.git import Sides, merge_marked
+from vpatch.jobs.replay.attempt import Placement, difference, refused
+from vpatch.jobs.replay.blame import cause_of
+from vpatch.jobs.replay.merge import ancestor_of, made_at_home, settle
+from vpatch.values.paths import encode
+from vpatch.values.verdict import Clash, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vpatch.doors.git import Clashing
+    from vpatch.jobs.replay.attempt import Attempt
+    from vpatch.values.patch import Patch
+    from vpatch.values.tree import Change, Entry
+
+_MARKERS = re.compile(rb"^(<{7}|\|{7}|>{7}) .*$", re.MULTILINE)
+_MARKS = (b"<<<<<<<", b"|||||||", b">>>>>>>")
+_BLOCK = re.compile(rb"^<{7} .*?^>{7} .*?$", re.MULTILINE | re.DOTALL)
+_NO_ANCESTOR = "the base that it was made on is not at hand to merge through"
+_NOT_AT_HOME = "it does not apply on the base that it was made on either"
+
+
+def conflict(attempt: Attempt) -> Placement:
+    """Give up on a patch: say which of its hunks would merge, and why the others do not."""
+    note = ""
+    if attempt.ancestor is None:
+        note = _NO_ANCESTOR
+    elif not attempt.fits_ancestor:
+        note = _NOT_AT_HOME
+    else:
+        lost = attempt.open
+        for case in lost:
+            settle(attempt, case)
+        if not attempt.open:
+            # Each merges alone and not together: all of them are in conflict.
+            for case in lost:
+                case.verdict = None
+    cause = cause_of(attempt)
+    if cause and note:
+        cause = f"{cause} ({note})"
+    cause = cause or note or "its hunks fit each by itself, and not together"
+    if attempt.setting.resolutions is None or note:
+        return refused(attempt, cause)
+    return solved(attempt, refused(attempt, cause), _clash(attempt))
+
+
+def misplaced(attempt: Attempt, found: Placement, names: Mapping[int, str]) -> Placement:
+    """Take back what merged or moved into another function than it was made in.
+
+    Args:
+        attempt: The patch.
+        found: Its placement, otherwise good.
+        names: What to say of each such hunk, by its number in the patch.
+    """
+    hunks = [
+        replace(hunk, verdict=Verdict.MISPLACED, cause=names[number])
+        if number in names
+        else hunk
+        for number, hunk in enumerate(found.hunks)
+    ]
+    cause = "; ".join(dict.fromkeys(names.values()))
+    lost = Placement(hunks, cause=cause, verdict=Verdict.MISPLACED)
+    if attempt.setting.resolutions is None:
+        return lost
+    key = _key(attempt, [b"misplaced", *(encode(name) for name in names.values())])
+    clash = Clash(key, _tree(attempt, found.change), _tree(attempt, {}), {}, {})
+    return solved(attempt, lost, clash)
+
+
+def solved(attempt: Attempt, lost: Placement, clash: Clash) -> Placement:
+    """Return the placement by a recorded resolution, where one fits; else the conflict."""
+    resolutions = attempt.setting.resolutions or {}
+    resolution = resolutions.get(clash.key)
+    if resolution is None:
+        lost.clash = clash
+        return lost
+    change = _resolved(attempt, resolution)
+    if change is None:
+        lost.clash = clash
+        lost.cause += f"; the resolution {resolution.name} no longer fits"
+        return lost
+    hunks = [
+        hunk if hunk.verdict is Verdict.LANDED else replace(hunk, verdict=Verdict.MERGED)
+        for hunk in lost.hunks
+    ]
+    cause = f"resolved as patches/resolutions/{resolution.name}"
+    return Placement(hunks, change, cause, Verdict.MERGED)
+
+
+def _resolved(attempt: Attempt, resolution: Patch) -> Change | None:
+    """Apply a resolution to the files as they are; None where it has no one place there."""
+    setting, stage = attempt.setting, attempt.stage
+    state: Change = dict(setting.files_now(attempt.now, resolution.paths))
+    lines = setting.memory.lines(stage, [(resolution, state)], reverse=False)[0]
+    texts = attempt.texts(state)
+    for file, found in zip(resolution.files, lines, strict=True):
+        for hunk, fit in zip(file.hunks, found, strict=True):
+            text = texts.get(file.old or "", b"")
+            if fit and fit.offset and text.count(hunk.side(new=False)) > 1:
+                return None
+    stage.reset(state)
+    if stage.apply(resolution.diff).status:
+        return None
+    return difference(resolution.paths, state, stage.entries())
+
+
+def _clash(attempt: Attempt) -> Clash:
+    """Merge what has not landed as far as it goes, with markers where it does not."""
+    setting, patch = attempt.setting, attempt.patch
+    ancestor = ancestor_of(attempt)
+    theirs = made_at_home(attempt, attempt.wanted) or ancestor.after or {}
+    found = merge_marked(setting.repo, Sides(ancestor.files, attempt.ours, theirs))
+    home = ancestor.base.name if ancestor.base else "the patch's base"
+    labels = {
+        "ours": f"{setting.base.name} and the patches before",
+        "ancestor": f"{home} and the patches before",
+        "theirs": patch.name,
+    }
+    change: Change = {}
+    told: list[bytes] = []
+    for path in sorted(ancestor.files.keys() | attempt.ours.keys() | found.files.keys()):
+        entry = found.files.get(path)
+        if path in found.stages:
+            told += [encode(path), *_told(attempt, found, path)]
+            entry = _labelled(attempt, found, entry, labels.values())
+        if entry != attempt.ours.get(path):
+            change[attempt.renames.get(path, path)] = entry
+    stages = {
+        attempt.renames.get(path, path): (one.get(1), one.get(2), one.get(3))
+        for path, one in found.stages.items()
+    }
+    tree, onto = _tree(attempt, change), _tree(attempt, {})
+    return Clash(_key(attempt, told), tree, onto, stages, labels)
+
+
+def _told(attempt: Attempt, found: Clashing, path: str) -> list[bytes]:
+    """Return what makes a conflict in a file this conflict, wherever it is met."""
+    stages = "".join(str(stage) for stage in sorted(found.stages[path])).encode()
+    entry = found.files.get(path)
+    text = attempt.texts({path: entry})[path] if entry else b""
+    blocks: list[bytes] = _BLOCK.findall(text)
+    return [stages, *(_MARKERS.sub(rb"\1", block) for block in blocks)]
+
+
+def _labelled(
+    attempt: Attempt, found: Clashing, entry: Entry | None, labels: Iterable[str]
+) -> Entry | None:
+    """Write a file with markers once more, with names that a person knows."""
+    if entry is None:
+        return None
+    lines = attempt.texts({"": entry})[""].split(b"\n")
+    marks = zip(_MARKS, found.labels, map(encode, labels), strict=True)
+    names = {mark + b" " + was: mark + b" " + name for mark, was, name in marks}
+    text = b"\n".join(names.get(line, line) for line in lines)
+    return replace(entry, oid=attempt.setting.repo.write_blob(text))
+
+
+def _key(attempt: Attempt, told: Iterable[bytes]) -> str:
+    """Return what the same change in the same conflict has on every machine."""
+    digest = hashlib.sha256()
+    changes = (
+        part
+        for file in attempt.patch.files
+        for part in (encode(file.path), *(hunk.change for hunk in file.hunks))
+    )
+    for part in (*changes, b"in", *told):
+        digest.update(b"%d\n%s\n" % (len(part), part))
+    return digest.hexdigest()
+
+
+def _tree(attempt: Attempt, change: Change) -> str:
+    """Write the base's tree with what patches changed so far, and more."""
+    setting = attempt.setting
+    known = setting.files(setting.base.commit, attempt.now)
+    made = {path: e for path, e in attempt.now.items() if known.get(path) != e}
+    return setting.repo.tree_of(setting.base.commit, made | change)
