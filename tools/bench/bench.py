@@ -7,25 +7,27 @@ other, and what they make is compared. Run it on a quiet machine: ``make bench``
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import resource
-import shutil
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+import many
+import one
+from desk import Desk
 
-OLD, NEW = "0.16.0", "0.17.0"
-PER_PATCH = 9
-"""Files in one patch of the large series: 830 changed files make 92 patches."""
-EXPORT = ("--zero-commit", "--full-index", "--no-signature", "--no-stat", "--keep-subject")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BENCHES: dict[str, Callable[[Desk], None]] = {
+    "apply": one.bench_apply,
+    "status": one.bench_status,
+    "version": one.bench_version,
+    "import": one.bench_import,
+    "scale": one.bench_scale,
+    "rebase": many.bench_rebase,
+    "matrix": many.bench_matrix,
+    "bisect": many.bench_bisect,
+}
 
 
 def main() -> None:
@@ -40,277 +42,6 @@ def main() -> None:
         for name in asked.only or BENCHES:
             BENCHES[name](desk)
 
-
-class Desk:
-    """Where a benchmark works: real releases, a store that is warm, and a clock."""
-
-    def __init__(self, folder: Path, runs: int) -> None:
-        self.folder = folder
-        self.runs = runs
-        self.env = os.environ | {
-            "VPATCH_CACHE_DIR": str(folder / "cache"),
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_AUTHOR_NAME": "bench",
-            "GIT_AUTHOR_EMAIL": "bench@localhost",
-            "GIT_COMMITTER_NAME": "bench",
-            "GIT_COMMITTER_EMAIL": "bench@localhost",
-        }
-        self.vpatch = str(Path(sys.executable).with_name("vpatch"))
-        self.store = folder / "cache/store.git"
-
-    def run(self, *command: str, cwd: Path | None = None, stdin: str | None = None) -> str:
-        """Run a command to its end and return what it prints."""
-        ran = subprocess.run(
-            command,
-            cwd=cwd or self.folder,
-            env=self.env,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            check=False,
-        )
-        if ran.returncode:
-            sys.exit(f"{' '.join(command[:4])} failed: {ran.stdout[-500:]}{ran.stderr[-2000:]}")
-        return ran.stdout.strip()
-
-    def seconds(self, *command: str, cwd: Path | None = None) -> float:
-        """Return how long a command takes."""
-        start = time.perf_counter()
-        self.run(*command, cwd=cwd)
-        return time.perf_counter() - start
-
-    def project(self, name: str) -> Path:
-        """Return an empty project's folder."""
-        place = self.folder / name
-        shutil.rmtree(place, ignore_errors=True)
-        (place / "patches").mkdir(parents=True)
-        return place
-
-    def fetched(self, version: str) -> str:
-        """Bring a release into the store and return its commit."""
-        project = self.project("fetch")
-        self.run(self.vpatch, "-C", str(project), "bases", "--fetch", f"v{version}")
-        ref = f"refs/vpatch/index/vllm/v{version}"
-        return self.run("git", "-C", str(self.store), "rev-parse", ref)
-
-    def checkout(self) -> Path:
-        """Return a checkout of the old release, made once and copied for each run."""
-        ready = self.folder / "ready"
-        if not ready.exists():
-            commit = self.fetched(OLD)
-            self.run("git", "init", "-q", str(ready))
-            git = ("git", "-C", str(ready))
-            self.run(*git, "fetch", "-q", "--depth=1", str(self.store), commit)
-            self.run(*git, "tag", f"v{OLD}", "FETCH_HEAD")
-            self.run(*git, "checkout", "-q", f"v{OLD}")
-        copy = self.folder / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(ready, copy, symlinks=True)
-        self.run("git", "-C", str(copy), "update-index", "-q", "--refresh")
-        os.sync()
-        return copy
-
-    def pairs(
-        self, ours: Callable[[], float], peer: Callable[[], float]
-    ) -> tuple[float, float]:
-        """Return both medians, the sides taken in turn."""
-        times: tuple[list[float], list[float]] = ([], [])
-        for _ in range(self.runs):
-            times[0].append(ours())
-            times[1].append(peer())
-        return statistics.median(times[0]), statistics.median(times[1])
-
-    def report(self, what: str, pair: tuple[float, float], most: float) -> None:
-        """Print one row."""
-        ratio = pair[0] / pair[1]
-        mark = "" if ratio <= most else "  MISSED"
-        print(f"{what:<34} {pair[0]:>8.3f}s {pair[1]:>8.3f}s {ratio:>7.2f} {most:>8.2f}{mark}")
-
-
-def bench_apply(desk: Desk) -> None:
-    """Apply 92 patches over 830 files, against ``git am`` of the same."""
-    patches = large_series(desk)
-    project = desk.project("apply")
-    write_series(project, patches)
-    trees: set[str] = set()
-
-    def ours() -> float:
-        copy = desk.checkout()
-        command = (desk.vpatch, "-C", str(project), "apply", "--checkout", str(copy))
-        took = desk.seconds(*command)
-        trees.add(desk.run("git", "-C", str(copy), "rev-parse", "HEAD^{tree}"))
-        return took
-
-    def peer() -> float:
-        copy = desk.checkout()
-        took = desk.seconds("git", "am", "-q", *map(str, patches), cwd=copy)
-        trees.add(desk.run("git", "-C", str(copy), "rev-parse", "HEAD^{tree}"))
-        return took
-
-    desk.report(f"apply {len(patches)} patches / git am", desk.pairs(ours, peer), 0.8)
-    if len(trees) != 1:
-        sys.exit(f"the trees differ: {trees}")
-
-
-def large_series(desk: Desk) -> list[Path]:
-    """Make patches of the Python files that changed between two releases."""
-    old, new = desk.fetched(OLD), desk.fetched(NEW)
-    author = desk.folder / "author"
-    shutil.rmtree(author, ignore_errors=True)
-    desk.run("git", "init", "-q", str(author))
-    git = ("git", "-C", str(author))
-    desk.run(*git, "fetch", "-q", "--depth=1", str(desk.store), old, new)
-    changed = desk.run(*git, "diff", "--name-only", "--diff-filter=M", old, new, "--", "*.py")
-    names = changed.split("\n")
-    desk.run(*git, "checkout", "-q", old)
-    for at in range(0, len(names), PER_PATCH):
-        part = names[at : at + PER_PATCH]
-        desk.run(*git, "checkout", new, "--", *part)
-        desk.run(*git, "commit", "-q", "-m", f"part {at // PER_PATCH}")
-    folder = desk.folder / "patches"
-    shutil.rmtree(folder, ignore_errors=True)
-    desk.run(*git, "format-patch", "-q", *EXPORT, "-o", str(folder), old)
-    return sorted(folder.iterdir())
-
-
-def write_series(project: Path, patches: Sequence[Path]) -> None:
-    """Write a series folder for the old release."""
-    folder = project / f"patches/v{OLD}"
-    folder.mkdir(parents=True)
-    names = "\n".join(patch.name for patch in patches)
-    (folder / "series").write_text(
-        f"# This series applies on vLLM v{OLD} ({'0' * 40})\n{names}\n"
-    )
-    for patch in patches:
-        shutil.copy(patch, folder)
-
-
-def bench_status(desk: Desk) -> None:
-    """Show the project's own series on its base, against importing its libraries."""
-    desk.fetched(OLD)
-    root = Path(__file__).parents[2]
-    command = (desk.vpatch, "-C", str(root), "status", "--base", f"v{OLD}")
-    pair = desk.pairs(
-        lambda: desk.seconds(*command),
-        lambda: desk.seconds(sys.executable, "-c", "import git, click"),
-    )
-    desk.report("status / import git, click", pair, 3.0)
-
-
-def bench_version(desk: Desk) -> None:
-    """Print the version, against importing click."""
-    pair = desk.pairs(
-        lambda: desk.seconds(desk.vpatch, "--version"),
-        lambda: desk.seconds(sys.executable, "-c", "import click"),
-    )
-    desk.report("--version / import click", pair, 2.0)
-
-
-def bench_import(desk: Desk) -> None:
-    """Import a release from its archive, against tar, git add and git commit."""
-    from vpatch.doors.index import Index, pip_settings  # noqa: PLC0415, not for all benches
-
-    index = Index("vllm", pip_settings())
-    archive = next(a for v, a in index.archives().items() if str(v) == OLD)
-    kept = desk.folder / archive.filename
-    index.download(archive, kept, lambda _: Silent())
-    blobs: list[str] = []
-
-    def ours() -> float:
-        cache = desk.folder / "import-cache"
-        shutil.rmtree(cache, ignore_errors=True)
-        (cache / "downloads").mkdir(parents=True)
-        shutil.copy(kept, cache / "downloads")
-        os.sync()
-        desk.env["VPATCH_CACHE_DIR"] = str(cache)
-        took = desk.seconds(
-            desk.vpatch, "-C", str(desk.project("import")), "bases", "--fetch", f"v{OLD}"
-        )
-        desk.env["VPATCH_CACHE_DIR"] = str(desk.folder / "cache")
-        git = ("git", "-C", str(cache / "store.git"))
-        ref = f"refs/vpatch/index/vllm/v{OLD}"
-        blobs.append(desk.run(*git, "rev-parse", f"{ref}:vllm/v1"))
-        return took
-
-    def peer() -> float:
-        place = desk.folder / "plain"
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir()
-        os.sync()
-        start = time.perf_counter()
-        desk.run("tar", "xzf", str(kept), "--strip-components=1", cwd=place)
-        desk.run("git", "init", "-q", cwd=place)
-        desk.run("git", "add", "-A", cwd=place)
-        desk.run("git", "commit", "-q", "-m", "import", cwd=place)
-        took = time.perf_counter() - start
-        blobs.append(desk.run("git", "rev-parse", "HEAD:vllm/v1", cwd=place))
-        return took
-
-    desk.report("import / tar, git add, git commit", desk.pairs(ours, peer), 1.0)
-    if len(set(blobs)) != 1:
-        sys.exit(f"the trees differ: {set(blobs)}")
-
-
-class Silent:
-    """Shows no progress."""
-
-    def __enter__(self) -> Silent:  # noqa: PYI034, one class
-        """Begin."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """End."""
-
-    def update(self, increment: int) -> None:
-        """Count nothing."""
-
-
-def bench_scale(desk: Desk) -> None:
-    """Replay a thousand patches, against a hundred; most touch the same files."""
-    desk.fetched(OLD)
-    medians: dict[int, float] = {}
-    for count in (100, 1000):
-        project = desk.project(f"scale-{count}")
-        write_series(project, small_patches(desk, count))
-        command = (desk.vpatch, "-C", str(project), "apply", "--base", f"v{OLD}", "--dry-run")
-        medians[count] = statistics.median(desk.seconds(*command) for _ in range(desk.runs))
-        answer = json.loads(desk.run(*command, "--json"))
-        if not answer["ok"]:
-            sys.exit("a patch of the long series did not apply")
-    desk.report("1000 patches / 100 patches", (medians[1000], medians[100]), 12.0)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{'largest child process':<34} {peak:>7.0f}MB {'':>9} {'':>7} {'300MB':>8}")
-
-
-def small_patches(desk: Desk, count: int) -> list[Path]:
-    """Make patches of one line each, spread over 50 files."""
-    author = desk.folder / f"author-{count}"
-    shutil.rmtree(author, ignore_errors=True)
-    shutil.copytree(desk.checkout(), author, symlinks=True)
-    git = ("git", "-C", str(author))
-    names = desk.run(*git, "ls-files", "vllm/model_executor/models/*.py").split("\n")[:50]
-    for number in range(count):
-        path = author / names[number % len(names)]
-        text = path.read_text().splitlines(keepends=True)
-        text.insert(len(text) * (number // len(names)) // 25, f"# patch {number}\n")
-        path.write_text("".join(text))
-        desk.run(
-            *git, "commit", "-q", "-m", f"patch {number}", "--", names[number % len(names)]
-        )
-    folder = desk.folder / f"patches-{count}"
-    shutil.rmtree(folder, ignore_errors=True)
-    desk.run(*git, "format-patch", "-q", *EXPORT, "-o", str(folder), f"v{OLD}")
-    return sorted(folder.iterdir())
-
-
-BENCHES: dict[str, Callable[[Desk], None]] = {
-    "apply": bench_apply,
-    "status": bench_status,
-    "version": bench_version,
-    "import": bench_import,
-    "scale": bench_scale,
-}
 
 if __name__ == "__main__":
     main()
