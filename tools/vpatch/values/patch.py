@@ -83,6 +83,13 @@ class Patch:
         return b"".join(file.text() for file in self.files)
 
     @property
+    def head(self) -> bytes:
+        """What stands before the diff: header and message of a mail, often nothing."""
+        text = _opened(self.name, self.raw)
+        start = _FIRST_DIFF.search(text)
+        return text[: start.start() if start else 0].replace(b"\r\n", b"\n")
+
+    @property
     def sha256(self) -> str:
         """Digest of the file's bytes, 64 hex digits."""
         return hashlib.sha256(self.raw).hexdigest()
@@ -121,8 +128,7 @@ def read_patch(name: str, raw: bytes, *, strip: int | None = None) -> Patch:
     Raises:
         FormatError: It holds no diff, a broken one, or more than one mail.
     """
-    # Some editors of Windows put a mark before the text, which hides its first line.
-    text = _unzipped(name, raw).removeprefix(b"\xef\xbb\xbf")
+    text = _opened(name, raw)
     _refuse_other_files(name, text)
     start = _FIRST_DIFF.search(text)
     if start is None:
@@ -184,6 +190,14 @@ def _patch(name: str, raw: bytes, head: bytes, diff: Diff, strip: int | None) ->
         strip=strip,
     )
     return replace(patch, pr=_pr_of(patch))
+
+
+def _opened(name: str, raw: bytes) -> bytes:
+    """Return the text of a patch file.
+
+    Some editors of Windows put a mark before the text, which hides its first line.
+    """
+    return _unzipped(name, raw).removeprefix(b"\xef\xbb\xbf")
 
 
 def _unzipped(name: str, raw: bytes) -> bytes:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from vpatch.values.errors import FormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vpatch.values.base import Base
     from vpatch.values.patch import Patch
 
@@ -58,6 +60,22 @@ class Series:
 def first_line(base: Base) -> str:
     """Return the first line of a series file for a base."""
     return f"# This series applies on vLLM {base.name} ({base.commit})"
+
+
+def series_text(base: Base, source: SeriesFile, instead: Mapping[str, str]) -> str:
+    """Return a series file for a base: the lines of another one, comments in their places.
+
+    Args:
+        base: The base.
+        source: The file whose lines are taken.
+        instead: What stands in place of a patch's line, by the patch's name.
+    """
+    rows = [first_line(base)]
+    for line in source.lines:
+        name = "" if line.lstrip().startswith("#") else line.partition("#")[0].strip()
+        if not _BASE.match(line):
+            rows.append(instead.get(name.split(maxsplit=1)[0], line) if name else line)
+    return "".join(f"{row}\n" for row in rows)
 
 
 def read_series(text: str, *, where: str) -> SeriesFile:
