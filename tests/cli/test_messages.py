@@ -20,7 +20,7 @@ from vpatch.values.errors import VpatchError
 if TYPE_CHECKING:
     from support import Desk
 
-LONG = ("apply", "unapply", "status", "verify", "check", "bases")
+LONG = ("apply", "unapply", "status", "matrix", "verify", "check", "bases")
 """Verbs that answer a question, so that each has --json."""
 
 

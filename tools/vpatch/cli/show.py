@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,12 +12,13 @@ import click
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
     from vpatch.jobs.smoke.weigh import Weight
     from vpatch.values.facts import PullRequest
+    from vpatch.values.matrix import Carried
     from vpatch.values.patch import Patch
     from vpatch.values.proof import Proof
     from vpatch.values.verdict import Result
@@ -33,6 +35,7 @@ _COLOURS = {
     "merged": "yellow",
     "partial": "yellow",
     "landed": "cyan",
+    "misplaced": "bold red",
     "conflict": "bold red",
     "yes": "green",
     "no": "yellow",
@@ -52,12 +55,23 @@ def _console() -> Console:
     return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def fits(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+    """Return whether a table has room."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    return sum(widths) + _GAP * (len(widths) - 1) <= _console().width
+
+
+def print_table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    signs: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Print rows as a table that fits the terminal.
 
     Args:
         titles: The columns' names; one that ends in ``…`` is cut where there is no room.
         rows: Cells as plain text.
+        signs: Cells that stand for a word, and have its colour.
     """
     from rich.table import Table  # noqa: PLC0415, lazy
     from rich.text import Text  # noqa: PLC0415, lazy
@@ -75,7 +89,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table.add_row(*heads)
     for row in texts:
         for text in row:
-            text.stylize(_COLOURS.get(text.plain, ""))
+            text.stylize(_COLOURS.get(signs.get(text.plain, text.plain), ""))
         table.add_row(*row)
     with console.capture() as capture:
         console.print(table)
@@ -83,7 +97,7 @@ def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
-def label(patch: Patch | Proof | Weight) -> str:
+def label(patch: Patch | Proof | Weight | Carried) -> str:
     """Return what people know a patch by: its pull request, else its file."""
     return f"#{patch.pr}" if patch.pr else patch.name
 
