@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rebases import Works, stocked
 from support import Desk, IndexServer, Upstream
 from vpatch.doors.git import drop_inherited_variables
 
@@ -46,6 +47,20 @@ def desk(tmp_path: Path, index: IndexServer) -> Desk:
     for name in ("project", "home"):
         (tmp_path / name).mkdir()
     return Desk(tmp_path / "project", tmp_path / "cache", tmp_path / "home", index)
+
+
+@pytest.fixture(scope="session")
+def _works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
+    """Make once a series that meets later releases."""
+    drop_inherited_variables()
+    with stocked(tmp_path_factory.mktemp("works")) as works:
+        yield works
+
+
+@pytest.fixture
+def works(_works: Works, tmp_path: Path) -> Works:
+    """Lay out a desk whose series meets later releases."""
+    return _works.beside(tmp_path / "works", cache=True)
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,13 @@ class Project:
         git(folder, "init", "-q")
         self.commit("start", files)
 
+    @classmethod
+    def there(cls, folder: Path) -> Project:
+        """Return a project that is there already, such as a copy of another."""
+        project = cls.__new__(cls)
+        project.folder = folder
+        return project
+
     def commit(self, subject: str, files: Mapping[str, str | None]) -> str:
         """Write files (None deletes one), commit them, and return the commit's id."""
         for path, content in files.items():

@@ -39,6 +39,12 @@ base: Decorator = click.option(
     type=_BaseName(),
     help="A release (v0.16.0, latest), a branch or a commit.",
 )
+onto: Decorator = click.option(
+    "--onto",
+    metavar="BASE",
+    type=_BaseName(),
+    help="The base to bring the series to: a release, latest, a branch or a commit.",
+)
 series: Decorator = click.option(
     "--series",
     metavar="NAME",

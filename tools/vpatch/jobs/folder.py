@@ -11,6 +11,7 @@ from vpatch.values.config import Config, read_config
 from vpatch.values.errors import BadInputError, FormatError
 from vpatch.values.facts import PullRequest, read_facts
 from vpatch.values.patch import Patch, read_patch
+from vpatch.values.resolution import Resolution, read_resolution
 from vpatch.values.series import Series, SeriesFile, read_series
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Folder:
         self.root = root
         self.patches = root / "patches"
         self.smoke = self.patches / "smoke"
+        self.resolutions = self.patches / "resolutions"
 
     def config(self) -> Config:
         """Return the project's settings, the defaults where it has no ``vpatch.toml``."""
@@ -145,4 +147,20 @@ class Folder:
             return read_patch(entry.name, files.read(path), strip=entry.strip)
         except FormatError as error:
             error.where = error.where.replace(entry.name, str(path), 1)
+            raise
+
+    def resolution_files(self) -> list[Path]:
+        """Return the paths of all kept resolutions, by name."""
+        return sorted(self.resolutions.glob("*.patch"))
+
+    def resolution(self, path: Path) -> Resolution:
+        """Return a resolution that is kept.
+
+        Raises:
+            FormatError: The file is broken.
+        """
+        try:
+            return read_resolution(path.name, files.read(path))
+        except FormatError as error:
+            error.where = error.where.replace(path.name, str(path), 1)
             raise

@@ -100,6 +100,7 @@ def check(folder: Folder, bases: Bases, project: str) -> Checked:
             (replayed if base else missing).append(name)
             found += _of_replay(bases, series, base, folder.path_of(name)) if base else []
         problems += found
+    problems += _of_resolutions(folder)
     if not problems:
         problems += _of_page(folder, project)
     return Checked(tuple(problems), tuple(replayed), tuple(missing))
@@ -222,6 +223,15 @@ def _wrong_ids(changes: tuple[Change, ...], series: Series) -> Iterator[tuple[st
             entry = change.get(file.new or "")
             if file.ids[1] and entry and not entry.oid.startswith(file.ids[1]):
                 yield patch.name, file.path
+
+
+def _of_resolutions(folder: Folder) -> Iterator[Problem]:
+    """Read each resolution, and see that it says which conflict it solves."""
+    for path in folder.resolution_files():
+        try:
+            folder.resolution(path)
+        except VpatchError as error:
+            yield _problem(error)
 
 
 def _of_page(folder: Folder, project: str) -> Iterator[Problem]:

@@ -48,6 +48,10 @@ class Stage:
         """Change, add or remove some paths."""
         self._run("update-index", "-z", "--index-info", stdin=index_info(change))
 
+    def take_all(self) -> None:
+        """Take every file of the work tree as it lies there, but for what git ignores."""
+        self._run("add", "-A")
+
     def differences(self, *limits: str) -> dict[str, str]:
         """Compare the work tree with it, by content.
 

@@ -104,6 +104,9 @@ class Bases:
             found = {b.commit: b for b in at_hand if b.commit.startswith(name)}
             if len(found) == 1:
                 return next(iter(found.values()))
+            if at_hand and self._url and self.store.tip(_COMPLETE_REFS + name):
+                # A branch moved on, or is gone; what it was is still here.
+                return Base(name[:12], name, shown(self._url))
         return None
 
     def get(self, name: str, *, fresh: bool = False) -> Base:
