@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import errno
-import os
-import tempfile
+import secrets
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import IO
 
 _WAIT = 600
@@ -61,18 +60,16 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         VpatchError: It can't be written; the old file is as it was.
     """
+    # Named before it is made, so that no signal comes between making and clearing up.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with explained(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with beside.open("xb") as stream:
                 yield stream
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(beside).chmod(0o666 & ~mask)
-            Path(beside).replace(path)
+            beside.replace(path)
         except BaseException:
-            Path(beside).unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
             raise
 
 
