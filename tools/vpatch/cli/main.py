@@ -25,6 +25,7 @@ VERBS = {
     "apply": "Put the series into a checkout",
     "unapply": "Bring a checkout back to what it was",
     "status": "Show what each patch does on a base, and whether it is applied",
+    "matrix": "Show what each patch does on every release",
     "verify": "Compare a checkout with what the series makes of its base",
     "rebase": "Write the series for another base",
     "smoke": "Prove patches by their smoke tests, red without, green with",
