@@ -36,7 +36,8 @@ def onto(
         base,
         home=lambda: own,
         releases=list(upstream.bases.values()),
-        resolutions={} if resolutions is None else resolutions,
+        resolutions=resolutions or {},
+        solving=True,
     )
     return replay(setting)
 

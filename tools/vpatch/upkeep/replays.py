@@ -31,6 +31,7 @@ class Replays:
         bases: The bases at hand, and the way to more.
         facts: What is known of each pull request.
         say: Told where something is not to be had, and what that means.
+        resolutions: By the key of a conflict, how it was solved before.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Replays:
         bases: Bases,
         facts: Mapping[int, PullRequest],
         say: Callable[[str], None],
+        resolutions: Mapping[str, Patch],
     ) -> None:
         self.repo = repo
         self.bases = bases
         self.facts = facts
         self._say = say
+        self._resolutions = resolutions
         self._shared = Shared(Memory(repo))
         self._releases: Sequence[Base] | None = None
         self._landmarks: dict[str, dict[Landmark, Held]] = {}
@@ -68,8 +71,8 @@ class Replays:
         Args:
             series: The patches.
             base: What they are put onto.
-            resolutions: By the key of a conflict, what to do instead; None where nobody
-                will solve conflicts.
+            resolutions: By the key of a conflict, what to do instead, where somebody solves
+                conflicts now; None for those that were solved before.
             brief: Whether to leave out of a cause where lines went that are gone.
         """
         self.bases.complete(base)
@@ -83,7 +86,8 @@ class Replays:
             releases=self._releases,
             facts=self.facts,
             landmarks=self.landmarks(base),
-            resolutions=resolutions,
+            resolutions=self._resolutions if resolutions is None else resolutions,
+            solving=resolutions is not None,
             brief=brief,
             shared=self._shared,
         )
@@ -119,6 +123,7 @@ def opened(
     facts: Mapping[int, PullRequest],
     say: Callable[[str], None],
     *borrowed: Path,
+    resolutions: Mapping[str, Patch] | None = None,
 ) -> Iterator[Replays]:
     """Open a place for replays.
 
@@ -127,8 +132,9 @@ def opened(
         facts: What is known of each pull request.
         say: Told where something is not to be had.
         borrowed: Object folders of other repositories to read from as well.
+        resolutions: By the key of a conflict, how it was solved before.
     """
     # A clone brings its own base, so that this may be the first call of all.
     init_store(bases.store)
     with bases.store.scratch(*borrowed) as repo:
-        yield Replays(repo, bases, facts, say)
+        yield Replays(repo, bases, facts, say, resolutions or {})

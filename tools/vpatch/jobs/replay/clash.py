@@ -15,7 +15,7 @@ from vpatch.values.paths import encode
 from vpatch.values.verdict import Clash, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from vpatch.doors.git import Clashing
     from vpatch.jobs.replay.attempt import Attempt
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _MARKERS = re.compile(rb"^(<{7}|\|{7}|>{7}) .*$", re.MULTILINE)
 _MARKS = (b"<<<<<<<", b"|||||||", b">>>>>>>")
 _BLOCK = re.compile(rb"^<{7} .*?^>{7} .*?$", re.MULTILINE | re.DOTALL)
+_HALF = 32
+"""Digits of a key that tell of the change; the others tell of the conflict."""
 _NO_ANCESTOR = "the base that it was made on is not at hand to merge through"
 _NOT_AT_HOME = "it does not apply on the base that it was made on either"
 
@@ -48,9 +50,19 @@ def conflict(attempt: Attempt) -> Placement:
     if cause and note:
         cause = f"{cause} ({note})"
     cause = cause or note or "its hunks fit each by itself, and not together"
-    if attempt.setting.resolutions is None or note:
-        return refused(attempt, cause)
-    return solved(attempt, refused(attempt, cause), _clash(attempt))
+    placement = refused(attempt, cause)
+    if note or not _may_be_solved(attempt):
+        return placement
+    found = _merged(attempt)
+    key = _key(attempt, _told(attempt, found))
+    return _solved(attempt, placement, key, lambda: _clash(attempt, found, key))
+
+
+def _may_be_solved(attempt: Attempt) -> bool:
+    """Whether somebody solves conflicts now, or has solved one of this patch before."""
+    own = _key_of_change(attempt)
+    setting = attempt.setting
+    return setting.solving or any(key.startswith(own) for key in setting.resolutions)
 
 
 def misplaced(attempt: Attempt, found: Placement, names: Mapping[int, str]) -> Placement:
@@ -69,31 +81,34 @@ def misplaced(attempt: Attempt, found: Placement, names: Mapping[int, str]) -> P
     ]
     cause = "; ".join(dict.fromkeys(names.values()))
     lost = Placement(hunks, cause=cause, verdict=Verdict.MISPLACED)
-    if attempt.setting.resolutions is None:
+    if not _may_be_solved(attempt):
         return lost
     key = _key(attempt, [b"misplaced", *(encode(name) for name in names.values())])
-    clash = Clash(key, _tree(attempt, found.change), _tree(attempt, {}), {}, {})
-    return solved(attempt, lost, clash)
+
+    def clash() -> Clash:
+        return Clash(key, _tree(attempt, found.change), _tree(attempt, {}), {}, {})
+
+    return _solved(attempt, lost, key, clash)
 
 
-def solved(attempt: Attempt, lost: Placement, clash: Clash) -> Placement:
+def _solved(
+    attempt: Attempt, lost: Placement, key: str, clash: Callable[[], Clash]
+) -> Placement:
     """Return the placement by a recorded resolution, where one fits; else the conflict."""
-    resolutions = attempt.setting.resolutions or {}
-    resolution = resolutions.get(clash.key)
-    if resolution is None:
-        lost.clash = clash
-        return lost
-    change = _resolved(attempt, resolution)
-    if change is None:
-        lost.clash = clash
+    resolution = attempt.setting.resolutions.get(key)
+    change = _resolved(attempt, resolution) if resolution else None
+    if resolution and change is not None:
+        hunks = [
+            hunk if hunk.verdict is Verdict.LANDED else replace(hunk, verdict=Verdict.MERGED)
+            for hunk in lost.hunks
+        ]
+        cause = f"resolved as patches/resolutions/{resolution.name}"
+        return Placement(hunks, change, cause)
+    if resolution:
         lost.cause += f"; the resolution {resolution.name} no longer fits"
-        return lost
-    hunks = [
-        hunk if hunk.verdict is Verdict.LANDED else replace(hunk, verdict=Verdict.MERGED)
-        for hunk in lost.hunks
-    ]
-    cause = f"resolved as patches/resolutions/{resolution.name}"
-    return Placement(hunks, change, cause, Verdict.MERGED)
+    if attempt.setting.solving:
+        lost.clash = clash()
+    return lost
 
 
 def _resolved(attempt: Attempt, resolution: Patch) -> Change | None:
@@ -113,24 +128,25 @@ def _resolved(attempt: Attempt, resolution: Patch) -> Change | None:
     return difference(resolution.paths, state, stage.entries())
 
 
-def _clash(attempt: Attempt) -> Clash:
-    """Merge what has not landed as far as it goes, with markers where it does not."""
-    setting, patch = attempt.setting, attempt.patch
+def _merged(attempt: Attempt) -> Clashing:
+    """Merge what has not landed as far as it goes."""
     ancestor = ancestor_of(attempt)
     theirs = made_at_home(attempt, attempt.wanted) or ancestor.after or {}
-    found = merge_marked(setting.repo, Sides(ancestor.files, attempt.ours, theirs))
-    home = ancestor.base.name if ancestor.base else "the patch's base"
+    return merge_marked(attempt.setting.repo, Sides(ancestor.files, attempt.ours, theirs))
+
+
+def _clash(attempt: Attempt, found: Clashing, key: str) -> Clash:
+    """Write the trees of a merge, with markers that name the sides."""
+    base = ancestor_of(attempt).base
     labels = {
-        "ours": f"{setting.base.name} and the patches before",
-        "ancestor": f"{home} and the patches before",
-        "theirs": patch.name,
+        "ours": f"{attempt.setting.base.name} and the patches before",
+        "ancestor": f"{base.name if base else 'the patch'} and the patches before",
+        "theirs": attempt.patch.name,
     }
     change: Change = {}
-    told: list[bytes] = []
-    for path in sorted(ancestor.files.keys() | attempt.ours.keys() | found.files.keys()):
+    for path in attempt.ours.keys() | found.files.keys():
         entry = found.files.get(path)
         if path in found.stages:
-            told += [encode(path), *_told(attempt, found, path)]
             entry = _labelled(attempt, found, entry, labels.values())
         if entry != attempt.ours.get(path):
             change[attempt.renames.get(path, path)] = entry
@@ -138,17 +154,18 @@ def _clash(attempt: Attempt) -> Clash:
         attempt.renames.get(path, path): (one.get(1), one.get(2), one.get(3))
         for path, one in found.stages.items()
     }
-    tree, onto = _tree(attempt, change), _tree(attempt, {})
-    return Clash(_key(attempt, told), tree, onto, stages, labels)
+    return Clash(key, _tree(attempt, change), _tree(attempt, {}), stages, labels)
 
 
-def _told(attempt: Attempt, found: Clashing, path: str) -> list[bytes]:
-    """Return what makes a conflict in a file this conflict, wherever it is met."""
-    stages = "".join(str(stage) for stage in sorted(found.stages[path])).encode()
-    entry = found.files.get(path)
-    text = attempt.texts({path: entry})[path] if entry else b""
-    blocks: list[bytes] = _BLOCK.findall(text)
-    return [stages, *(_MARKERS.sub(rb"\1", block) for block in blocks)]
+def _told(attempt: Attempt, found: Clashing) -> Iterator[bytes]:
+    """Yield what makes a conflict this conflict, wherever it is met."""
+    files: Change = {path: found.files.get(path) for path in found.stages}
+    texts = attempt.texts(files)
+    for path in sorted(files):
+        yield encode(path)
+        yield "".join(str(stage) for stage in sorted(found.stages[path])).encode()
+        for block in _BLOCK.findall(texts.get(path, b"")):
+            yield _MARKERS.sub(rb"\1", block)
 
 
 def _labelled(
@@ -166,13 +183,19 @@ def _labelled(
 
 def _key(attempt: Attempt, told: Iterable[bytes]) -> str:
     """Return what the same change in the same conflict has on every machine."""
+    return _key_of_change(attempt) + _digest(told)[_HALF:]
+
+
+def _key_of_change(attempt: Attempt) -> str:
+    """Return the part of the key that the change has in every conflict."""
+    files = attempt.patch.files
+    parts = [(encode(file.path), *(hunk.change for hunk in file.hunks)) for file in files]
+    return _digest(part for file in parts for part in file)[:_HALF]
+
+
+def _digest(parts: Iterable[bytes]) -> str:
     digest = hashlib.sha256()
-    changes = (
-        part
-        for file in attempt.patch.files
-        for part in (encode(file.path), *(hunk.change for hunk in file.hunks))
-    )
-    for part in (*changes, b"in", *told):
+    for part in parts:
         digest.update(b"%d\n%s\n" % (len(part), part))
     return digest.hexdigest()
 

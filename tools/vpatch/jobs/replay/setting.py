@@ -58,8 +58,10 @@ class Setting:
     facts: Mapping[int, PullRequest] = field(default_factory=dict)
     landmarks: Mapping[Landmark, Held] = field(default_factory=dict)
     """The landmarks of the facts that hold on the base."""
-    resolutions: Mapping[str, Patch] | None = None
-    """By the key of a conflict, what to do instead; None where nobody will solve conflicts."""
+    resolutions: Mapping[str, Patch] = field(default_factory=dict)
+    """By the key of a conflict, what to do instead."""
+    solving: bool = False
+    """Whether somebody will solve what is in conflict, and needs it as a `Clash`."""
     brief: bool = False
     """Whether to leave out of a cause where lines went that are gone from their file."""
     shared: Shared | None = None
