@@ -6,7 +6,6 @@ import errno
 import itertools
 import os
 import shutil
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -241,7 +240,6 @@ WRITING = (
     (Path, "replace"),
     (Path, "mkdir"),
     (shutil, "copyfile"),
-    (tempfile, "mkstemp"),
 )
 """Where the system may refuse to take more."""
 
