@@ -36,7 +36,7 @@ def onto(
         base,
         home=lambda: own,
         releases=list(upstream.bases.values()),
-        resolutions=resolutions or {},
+        resolutions=lambda: resolutions or {},
         solving=True,
     )
     return replay(setting)

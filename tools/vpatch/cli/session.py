@@ -169,7 +169,8 @@ class Session:
         from vpatch.upkeep.replays import opened  # noqa: PLC0415, lazy
 
         borrowed = [target.repo.objects] if target else []
-        with opened(self.bases, self.facts, Terminal().say, *borrowed) as replays:
+        said, solved = Terminal().say, self.folder.all_resolutions
+        with opened(self.bases, self.facts, said, *borrowed, resolutions=solved) as replays:
             yield replays
 
     @contextmanager

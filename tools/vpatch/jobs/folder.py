@@ -153,6 +153,14 @@ class Folder:
         """Return the paths of all kept resolutions, by name."""
         return sorted(self.resolutions.glob("*.patch"))
 
+    def all_resolutions(self) -> list[Resolution]:
+        """Return every resolution that is kept.
+
+        Raises:
+            FormatError: One is broken.
+        """
+        return [self.resolution(path) for path in self.resolution_files()]
+
     def resolution(self, path: Path) -> Resolution:
         """Return a resolution that is kept.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vpatch.jobs.bases.store import init_store
 from vpatch.jobs.landmarks import find_landmarks
 from vpatch.jobs.replay import Memory, Setting, Shared, replay
 from vpatch.values.errors import VpatchError
+from vpatch.values.resolution import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from vpatch.values.base import Base
     from vpatch.values.facts import Held, Landmark, PullRequest
     from vpatch.values.patch import Patch
+    from vpatch.values.resolution import Resolution
     from vpatch.values.series import Series
     from vpatch.values.verdict import Replay
 
@@ -31,7 +34,7 @@ class Replays:
         bases: The bases at hand, and the way to more.
         facts: What is known of each pull request.
         say: Told where something is not to be had, and what that means.
-        resolutions: By the key of a conflict, how it was solved before.
+        resolutions: Brings the conflicts that were solved before; asked where there is one.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Replays:
         bases: Bases,
         facts: Mapping[int, PullRequest],
         say: Callable[[str], None],
-        resolutions: Mapping[str, Patch],
+        resolutions: Callable[[], Sequence[Resolution]],
     ) -> None:
         self.repo = repo
         self.bases = bases
@@ -50,6 +53,10 @@ class Replays:
         self._shared = Shared(Memory(repo))
         self._releases: Sequence[Base] | None = None
         self._landmarks: dict[str, dict[Landmark, Held]] = {}
+
+    @cached_property
+    def _solved(self) -> Sequence[Resolution]:
+        return self._resolutions()
 
     def landmarks(self, base: Base) -> dict[Landmark, Held]:
         """Return the landmarks of all pull requests that a base holds."""
@@ -86,7 +93,9 @@ class Replays:
             releases=self._releases,
             facts=self.facts,
             landmarks=self.landmarks(base),
-            resolutions=self._resolutions if resolutions is None else resolutions,
+            resolutions=lambda: (
+                chosen(self._solved, base) if resolutions is None else resolutions
+            ),
             solving=resolutions is not None,
             brief=brief,
             shared=self._shared,
@@ -123,7 +132,7 @@ def opened(
     facts: Mapping[int, PullRequest],
     say: Callable[[str], None],
     *borrowed: Path,
-    resolutions: Mapping[str, Patch] | None = None,
+    resolutions: Callable[[], Sequence[Resolution]] = tuple,
 ) -> Iterator[Replays]:
     """Open a place for replays.
 
@@ -132,9 +141,9 @@ def opened(
         facts: What is known of each pull request.
         say: Told where something is not to be had.
         borrowed: Object folders of other repositories to read from as well.
-        resolutions: By the key of a conflict, how it was solved before.
+        resolutions: Brings the conflicts that were solved before.
     """
     # A clone brings its own base, so that this may be the first call of all.
     init_store(bases.store)
     with bases.store.scratch(*borrowed) as repo:
-        yield Replays(repo, bases, facts, say, resolutions or {})
+        yield Replays(repo, bases, facts, say, resolutions)

@@ -62,7 +62,7 @@ def _may_be_solved(attempt: Attempt) -> bool:
     """Whether somebody solves conflicts now, or has solved one of this patch before."""
     own = _key_of_change(attempt)
     setting = attempt.setting
-    return setting.solving or any(key.startswith(own) for key in setting.resolutions)
+    return setting.solving or any(key.startswith(own) for key in setting.solutions)
 
 
 def misplaced(attempt: Attempt, found: Placement, names: Mapping[int, str]) -> Placement:
@@ -95,7 +95,7 @@ def _solved(
     attempt: Attempt, lost: Placement, key: str, clash: Callable[[], Clash]
 ) -> Placement:
     """Return the placement by a recorded resolution, where one fits; else the conflict."""
-    resolution = attempt.setting.resolutions.get(key)
+    resolution = attempt.setting.solutions.get(key)
     change = _resolved(attempt, resolution) if resolution else None
     if resolution and change is not None:
         hunks = [

@@ -58,8 +58,8 @@ class Setting:
     facts: Mapping[int, PullRequest] = field(default_factory=dict)
     landmarks: Mapping[Landmark, Held] = field(default_factory=dict)
     """The landmarks of the facts that hold on the base."""
-    resolutions: Mapping[str, Patch] = field(default_factory=dict)
-    """By the key of a conflict, what to do instead."""
+    resolutions: Callable[[], Mapping[str, Patch]] = dict
+    """Brings, by the key of a conflict, what to do instead; asked where there is one."""
     solving: bool = False
     """Whether somebody will solve what is in conflict, and needs it as a `Clash`."""
     brief: bool = False
@@ -70,6 +70,11 @@ class Setting:
     @cached_property
     def _shared(self) -> Shared:
         return self.shared or Shared(Memory(self.repo))
+
+    @cached_property
+    def solutions(self) -> Mapping[str, Patch]:
+        """By the key of a conflict, what to do instead."""
+        return self.resolutions()
 
     @property
     def memory(self) -> Memory:

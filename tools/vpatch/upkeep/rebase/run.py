@@ -142,8 +142,8 @@ class Rebase:
 
     def _run(self, state: State, *, dry_run: bool) -> Rebased:
         series = series_of(self._folder, state.series, state.onto)
-        kept = map(self._folder.resolution, self._folder.resolution_files())
-        replay = self._replays.replay(series, state.onto, chosen(kept, state.onto))
+        solved = chosen(self._folder.all_resolutions(), state.onto)
+        replay = self._replays.replay(series, state.onto, solved)
         lost = next((one for one in replay.results if _is_lost(one, state)), None)
         if lost and not dry_run:
             return self._stop(state, replay, lost)
