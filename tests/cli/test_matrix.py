@@ -202,6 +202,24 @@ def test_parts_make_the_whole_again(releases: Desk, tmp_path: Path) -> None:
     assert ran.out == ""
 
 
+def test_names_in_a_part_obey_no_terminal(releases: Desk, tmp_path: Path) -> None:
+    """A part may come from anywhere: its names are shown with their codes made visible."""
+    releases.run("bases", "--fetch", "v0.16.0")
+    text = releases.run("matrix", "--json").out
+    for name in ('"series": "', '"101-edit', '"Edit a'):
+        assert name in text
+        text = text.replace(name, f"{name}\\u001b[31m")
+    part = tmp_path / "part.json"
+    part.write_text(text.replace('"pr": 101', '"pr": null'))
+    ran = releases.run("matrix", "--merge", str(part))
+    assert "\x1b" not in ran.out
+    first, last = ran.out.splitlines()[0], ran.out.splitlines()[-1]
+    assert first == r"series \x1b[31mv0.16.0 on 1 base"
+    assert last == r"series \x1b[31mv0.16.0 reaches v0.16.0 whole"
+    assert ran.out.count(r"101-edit\x1b[31m-a.patch") == 2
+    assert r"Edit a\x1b[31m" in ran.out
+
+
 def test_a_part_may_be_empty(releases: Desk) -> None:
     """With more parts than bases, some have none; only all of them together are an answer."""
     releases.run("bases", "--fetch", "v0.16.0")

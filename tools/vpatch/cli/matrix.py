@@ -24,6 +24,7 @@ from vpatch.values.matrix import (
     read_shard,
     verdict_of,
 )
+from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -160,7 +161,7 @@ def _counting(total: int) -> Iterator[Callable[[], None]]:
 def _print(found: Matrix) -> None:
     part = "" if found.shard == WHOLE else f", part {found.shard}"
     count = len(found.rows)
-    click.echo(f"series {found.series} on {count} base{'' if count == 1 else 's'}{part}")
+    show.print_note(f"series {found.series} on {count} base{'' if count == 1 else 's'}{part}")
     numbered = bool(found.rows) and _print_grid(found)
     # A part knows its own bases alone, and a branch has no place among releases.
     if found.shard == WHOLE and any(map(version_of, found.rows)):
@@ -185,11 +186,11 @@ def _print_grid(found: Matrix) -> bool:
         (base, *(verdict_of(cell).value for cell in row)) for base, row in found.rows.items()
     ]
     signs = [(base, *(_SIGNS[word] for word in row)) for base, *row in words]
-    labels = [show.label(patch) for patch in found.carried]
+    labels = [printable(show.label(patch)) for patch in found.carried]
     numbers = [str(number) for number in range(1, len(labels) + 1)]
     for heads, rows in ((labels, words), (labels, signs), (numbers, signs)):
         titles = ("Base", *heads)
-        if show.fits(titles, rows):
+        if show.has_room(titles, rows):
             click.echo()
             show.print_table(titles, rows, {sign: word for word, sign in _SIGNS.items()})
             if rows is signs:

@@ -55,7 +55,7 @@ def _console() -> Console:
     return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def fits(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
+def has_room(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:
     """Return whether a table has room."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     return sum(widths) + _GAP * (len(widths) - 1) <= _console().width
