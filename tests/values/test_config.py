@@ -13,10 +13,12 @@ def test_settings() -> None:
 
     text = (
         'base = "v0.16.0"\n[upstream]\npackage = "sglang"\nurl = "https://example.org/x.git"\n'
+        'api = "https://example.org/api/v3/repos/a/x"\n'
     )
     assert read_config("", where="vpatch.toml") == Config("", Upstream("vllm", ""))
     assert read_config(text, where="vpatch.toml") == Config(
-        "v0.16.0", Upstream("sglang", "https://example.org/x.git")
+        "v0.16.0",
+        Upstream("sglang", "https://example.org/x.git", "https://example.org/api/v3/repos/a/x"),
     )
 
 

@@ -17,6 +17,8 @@ class Upstream:
     """Its name in the package index, and its folder in the source tree."""
     url: str = ""
     """A git remote to take branches, tags and commits from; empty for none."""
+    api: str = ""
+    """Its repository in GitHub's REST API, where that does not follow from `url`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def read_config(text: str, *, where: str) -> Config:
         hint = "write [upstream], then its keys"
         raise FormatError("'upstream' is no table", where=where, hint=hint)
     _known(document, ("base",), where)
-    _known(upstream, ("package", "url"), f"{where}, [upstream]")
+    _known(upstream, ("package", "url", "api"), f"{where}, [upstream]")
     return Config(document.get("base", ""), Upstream(**upstream))
 
 

@@ -1,0 +1,76 @@
+"""What may follow a pull request up, by what people wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from vpatch.values.followups import candidates
+from vpatch.values.pull import Remark
+
+SQUASH = "1234567890abcdef1234567890abcdef12345678"
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "relation"),
+    [
+        ('Revert "[Perf] Copy (#35442)"', "", "reverts it"),
+        ("Undo", "This reverts commit 1234567890abcdef1234567890abcdef12345678.", "reverts it"),
+        (
+            "Fix race",
+            "Follow-up of https://github.com/vllm-project/vllm/pull/35442",
+            "follows it up",
+        ),
+        ("Fix race", "Fixes a regression from #35442", "fixes it"),
+        ("Do it well", "Supersedes vllm-project/vllm#35442.", "replaces it"),
+        ("Do it well", "In favour of this, #35442 can go", "replaces it"),
+        ("Also", "see #35442", "mentions it"),
+    ],
+)
+def test_what_another_one_says(title: str, text: str, relation: str) -> None:
+    """By the words of the line that names it; the line is quoted."""
+    (found,) = candidates(35442, SQUASH, [Remark(36013, title, text, merged=True)])
+    assert (found.pr, found.title, found.relation) == (36013, title, relation)
+    assert found.said in (title, text)
+
+
+def test_a_mention_by_one_that_was_not_merged_is_none() -> None:
+    """Much is tried and mentions much; who fixes something says so."""
+    assert candidates(35442, "", [Remark(36013, "Try", "see #35442")]) == []
+    (found,) = candidates(35442, "", [Remark(36013, "Try", "fixes #35442")])
+    assert found.relation == "fixes it"
+
+
+def test_what_its_own_thread_says() -> None:
+    """A number with a word to it; mere mentions, and its own number, lead nowhere."""
+    said = [
+        "Superseded by #39418, thanks! cc #12",
+        "Unlike #77 this is nice\n\nSee #78",
+        "Closing in favor of #39418",
+        "#34863 is fixed",
+    ]
+    found = candidates(34863, "", [Remark(None, "", text) for text in said])
+    assert [(one.pr, one.relation) for one in found] == [(39418, "replaces it")]
+    assert found[0].said == "Superseded by #39418, thanks!"
+
+
+def test_the_strongest_word_counts_once() -> None:
+    """One entry for each, reverts first."""
+    remarks = [
+        Remark(36013, "Fix race", "After #35442", merged=True),
+        Remark(36013, "Fix race (#36013)", "Fixes #35442", merged=True),
+        Remark(40000, 'Revert "Copy (#35442)"', "", merged=True),
+        Remark(35442, "Copy (#35442)", "Fixes #1", merged=True),
+        Remark(41000, "Other", "Fixes #354421 and #3544", merged=True),
+    ]
+    found = candidates(35442, "", remarks)
+    assert [(one.pr, one.relation) for one in found] == [
+        (40000, "reverts it"),
+        (36013, "fixes it"),
+    ]
+
+
+def test_a_quotation_is_harmless_and_short() -> None:
+    """Escape codes are shown as what they are; long lines are cut."""
+    (found,) = candidates(1, "", [Remark(2, "\x1b[2J", f"fixes #1 {'x' * 999}")])
+    assert (found.title, len(found.said)) == ("\\x1b[2J", 160)
+    assert found.as_json().keys() == {"pr", "title", "relation", "said"}

@@ -1,0 +1,327 @@
+"""The door to GitHub's REST API: what it says of a pull request.
+
+Answers are kept with their ETag and asked for conditionally, which costs nothing of the rate
+limit where nothing changed (docs.github.com, "Best practices for using the REST API").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from vpatch import __version__
+from vpatch.doors.files import write
+from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.pull import PullState, Remark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+_TIMEOUT = (10.0, 20.0)
+"""Seconds to connect, and between two pieces of an answer."""
+_WHOLE = 30.0
+"""Seconds for a whole answer."""
+_LARGEST = 32 * 2**20
+_PATIENCE = 30
+"""Seconds that are waited for a rate limit."""
+_PAUSES = (1.0, 3.0)
+"""Seconds before a server that failed is asked again."""
+_REDIRECTS = 3
+_MOVED = (301, 302, 307, 308)
+_LIMITED = (403, 429)
+_HEADERS = {
+    "Accept": "application/vnd.github+json",
+    "X-GitHub-Api-Version": "2022-11-28",
+    "User-Agent": f"vpatch/{__version__}",
+}
+
+
+class RateLimitError(VpatchError):
+    """GitHub answers no more for a while: whoever asks on has it last longer."""
+
+
+def token_for(address: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the token that is meant for an address, empty for none.
+
+    ``GITHUB_TOKEN`` is for api.github.com, or for the server of ``GITHUB_API_URL`` where that
+    is set, as it is in GitHub Actions. A project's own settings can't send it elsewhere.
+    """
+    meant = _origin(environ.get("GITHUB_API_URL") or "https://api.github.com")
+    if _origin(address) != meant or not (meant[0] == "https" or _is_here(meant[1])):
+        return ""
+    return environ.get("GITHUB_TOKEN", "").strip()
+
+
+class GitHub:
+    """What GitHub says of a project's pull requests.
+
+    Args:
+        repository: Address of the project in the REST API.
+        token: What to ask with, empty for nothing.
+        cache: The folder that keeps answers.
+        say: Told of what is waited for.
+    """
+
+    def __init__(
+        self, repository: str, token: str, cache: Path, say: Callable[[str], None]
+    ) -> None:
+        self._repository = repository.rstrip("/")
+        self._origin = _origin(self._repository)
+        self._token = token
+        self._cache = cache
+        self._say = say
+        self._session = requests.Session()
+        self._session.headers.update(_HEADERS)
+        # With an own way to sign, no password of ~/.netrc gets into a request.
+        self._session.auth = self._sign
+
+    @property
+    def host(self) -> str:
+        """The server's name, for people."""
+        return self._origin[1]
+
+    def pull(self, number: int) -> PullState:
+        """Return the state of a pull request.
+
+        Raises:
+            BadInputError: There is none of that number, or it is not to be seen.
+            VpatchError: No answer, or none that can be read.
+        """
+        found, _ = self._ask(f"{self._repository}/pulls/{number}", f"#{number}")
+        try:
+            merged = bool(found["merged_at"])
+            return PullState(
+                int(found["number"]),
+                str(found["title"]),
+                "merged" if merged else str(found["state"]),
+                str(found["head"]["sha"]),
+                str(found["base"]["ref"]),
+                str(found["merge_commit_sha"] or "") if merged else "",
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._no_github() from error
+
+    def thread(self, number: int) -> list[Remark]:
+        """Return what was said in a pull request's thread, and in those that refer to it.
+
+        Raises:
+            BadInputError: There is none of that number.
+            VpatchError: No answer, or none that can be read.
+        """
+        address = f"{self._repository}/issues/{number}/timeline?per_page=100"
+        found: list[Remark] = []
+        while address:
+            events, address = self._ask(address, f"#{number}")
+            try:
+                found += self._remarks(events)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise self._no_github() from error
+        return found
+
+    def _remarks(self, events: list[dict[str, Any]]) -> Iterator[Remark]:
+        for event in events:
+            kind = event.get("event")
+            if kind == "commented":
+                yield Remark(None, "", event.get("body") or "")
+            elif kind == "cross-referenced":
+                issue = event["source"].get("issue") or {}
+                request = issue.get("pull_request")
+                # Forks of the project refer to it as well, with numbers of their own.
+                if request and self._is_ours(issue):
+                    merged = bool(request.get("merged_at"))
+                    text = issue.get("body") or ""
+                    yield Remark(int(issue["number"]), str(issue["title"]), text, merged)
+
+    def _is_ours(self, issue: dict[str, Any]) -> bool:
+        name = (issue.get("repository") or {}).get("full_name", "")
+        return self._repository.lower().endswith(f"/{name.lower()}")
+
+    # Asking
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._token and _origin(str(request.url)) == self._origin:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+    def _ask(self, address: str, what: str) -> tuple[Any, str]:
+        """Return an answer, and the address of the next page."""
+        kept = self._kept(address)
+        old = _read(kept)
+        condition = {"If-None-Match": old["etag"]} if old else {}
+        reply, body = self._answered(address, condition, what)
+        if reply.status_code == requests.codes.not_modified and old:
+            return old["body"], old["next"]
+        try:
+            found = json.loads(body)
+        except ValueError as error:
+            raise self._no_github() from error
+        following = urljoin(address, reply.links.get("next", {}).get("url", "")) or ""
+        following = following if following != address else ""
+        if following and _origin(following) != self._origin:
+            raise self._no_github()
+        if etag := reply.headers.get("ETag"):
+            answer = {"etag": etag, "body": found, "next": following}
+            write(kept, json.dumps(answer).encode())
+        return found, following
+
+    def _answered(
+        self, address: str, condition: Mapping[str, str], what: str
+    ) -> tuple[requests.Response, bytes]:
+        """Ask until there is an answer that counts: past moves, pauses and limits."""
+        pauses = list(_PAUSES)
+        moves, limits = _REDIRECTS, 1
+        while True:
+            reply, body = self._once(address, condition)
+            status = reply.status_code
+            if status in (requests.codes.ok, requests.codes.not_modified):
+                return reply, body
+            if status in _MOVED and moves:
+                moves -= 1
+                address = urljoin(address, reply.headers.get("Location", ""))
+                if _origin(address) != self._origin:
+                    raise self._moved(address)
+            elif status >= requests.codes.server_error and pauses:
+                self._say(f"{self.host} answered {status}: asking again")
+                time.sleep(pauses.pop(0))
+            elif status in _LIMITED and (until := _limited_until(reply, body)):
+                left = until - time.time()
+                if left > _PATIENCE or not limits:
+                    raise self._limit(until)
+                limits -= 1
+                self._say(f"waiting {max(1, round(left))} s for the rate limit of {self.host}")
+                time.sleep(max(1.0, left))
+            else:
+                raise self._refusal(status, body, what)
+
+    def _once(
+        self, address: str, condition: Mapping[str, str]
+    ) -> tuple[requests.Response, bytes]:
+        end = time.monotonic() + _WHOLE
+        body = bytearray()
+        try:
+            with self._session.get(
+                address,
+                headers=dict(condition),
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            ) as reply:
+                for piece in reply.iter_content(2**16):
+                    body += piece
+                    if len(body) > _LARGEST:
+                        raise self._no_github()
+                    if time.monotonic() > end:
+                        raise requests.ReadTimeout
+        except requests.Timeout as error:
+            raise VpatchError(
+                f"no answer within {_WHOLE:.0f} s",
+                where=self.host,
+                hint="try again later; without it, vpatch knows what git tells",
+            ) from error
+        except requests.RequestException as error:
+            raise VpatchError(
+                f"GitHub cannot be reached ({type(error).__name__})",
+                where=self.host,
+                hint="check the network; without it, vpatch knows what git tells",
+            ) from error
+        return reply, bytes(body)
+
+    def _kept(self, address: str) -> Path:
+        digest = hashlib.sha256(address.encode()).hexdigest()[:32]
+        return self._cache / f"{digest}.json"
+
+    # What can be wrong
+
+    def _refusal(self, status: int, body: bytes, what: str) -> VpatchError:
+        words = body[:1000].decode("utf-8", "replace")
+        if status == requests.codes.unauthorized:
+            hint = "correct GITHUB_TOKEN or unset it: a public project needs none"
+            return VpatchError(
+                "GitHub does not know this token", where=self.host, hint=hint, detail=words
+            )
+        if status == requests.codes.forbidden and self._token:
+            hint = "give GITHUB_TOKEN the right to read pull requests, or unset it"
+            return VpatchError(
+                "the token lacks the right to read this", where=what, hint=hint, detail=words
+            )
+        if status in (requests.codes.not_found, requests.codes.gone):
+            hint = "look at the number"
+            if not self._token:
+                hint += "; a private project is seen with a GITHUB_TOKEN alone"
+            return BadInputError(
+                f"{self.host} knows no such pull request", where=what, hint=hint, detail=words
+            )
+        hint = "try again later; -v shows its words"
+        return VpatchError(
+            f"GitHub gave no answer (HTTP {status})", where=self.host, hint=hint, detail=words
+        )
+
+    def _limit(self, until: float) -> RateLimitError:
+        clock = datetime.fromtimestamp(until, UTC).astimezone()
+        hint = f"run again after {clock:%H:%M}"
+        if not self._token:
+            hint += ", or set GITHUB_TOKEN: with one, GitHub answers far more often"
+        return RateLimitError(
+            f"the rate limit is used up until {clock:%H:%M:%S}", where=self.host, hint=hint
+        )
+
+    def _moved(self, address: str) -> VpatchError:
+        hint = "if that is right, name the project by its new address"
+        where = urlsplit(address).hostname or ""
+        return VpatchError("the project has moved to another server", where=where, hint=hint)
+
+    def _no_github(self) -> VpatchError:
+        hint = "name the project's address in GitHub's API: [upstream] api in vpatch.toml"
+        return VpatchError("what answers is no GitHub API", where=self.host, hint=hint)
+
+
+def _limited_until(reply: requests.Response, body: bytes) -> float | None:
+    """Return when a rate limit ends (seconds since 1970), None where it is none.
+
+    docs.github.com, "Rate limits for the REST API": ``retry-after``, else
+    ``x-ratelimit-reset`` where nothing remains, else a minute for a secondary limit.
+    """
+    try:
+        if after := reply.headers.get("Retry-After"):
+            return time.time() + float(after)
+        if reply.headers.get("X-RateLimit-Remaining") == "0":
+            return float(reply.headers["X-RateLimit-Reset"])
+    except (KeyError, ValueError):
+        return time.time() + 60
+    return time.time() + 60 if b"rate limit" in body.lower() else None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return an answer that was kept, None where it is not there or not whole."""
+    try:
+        found = json.loads(path.read_bytes())
+        return {key: found[key] for key in ("etag", "body", "next")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    """Return what must be the same for a token to go there."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+    return parts.scheme, parts.hostname or "", port
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine itself, where nobody listens on the way."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

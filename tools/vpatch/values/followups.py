@@ -1,0 +1,93 @@
+"""What may have fixed, replaced or reverted a pull request, by what people wrote of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from vpatch.values.mail import title_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vpatch.values.pull import Remark
+
+# The strongest first. Each says what the other one does to the pull request in question.
+_RELATIONS = (
+    ("reverts it", re.compile(r"\brevert", re.IGNORECASE)),
+    (
+        "replaces it",
+        re.compile(
+            r"supersed|replac|in favou?r of|\binstead\b|duplicate|obsolete|\bclosing\b"
+            r"|\blanded\b|merged (?:as|in|via|with)\b",
+            re.IGNORECASE,
+        ),
+    ),
+    ("fixes it", re.compile(r"\bfix|\bregress|\bbroke|\brepair|\bresolv", re.IGNORECASE)),
+    ("follows it up", re.compile(r"follow|on top of|\bcontinu|\bafter\b", re.IGNORECASE)),
+    ("mentions it", re.compile("")),
+)
+_STRENGTH = {name: rank for rank, (name, _) in enumerate(_RELATIONS)}
+_MENTIONS = _RELATIONS[-1][0]
+_REFERENCE = re.compile(r"(?:#|/pull/)([1-9][0-9]{0,8})\b")
+_SENTENCES = re.compile(r"(?<=[.!?;])\s+|[\r\n]+")
+_COMMIT = re.compile(r"\b[0-9a-f]{10,40}\b")
+_LONGEST = 160
+"""Characters of a sentence that are quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A pull request that may follow another one up; a person decides."""
+
+    pr: int
+    title: str
+    relation: str
+    """What it seems to do to the other one, as ``fixes it``."""
+    said: str
+    """The sentence that says so."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the form of ``refresh`` and ``status``."""
+        return asdict(self)
+
+
+def candidates(number: int, merged_as: str, remarks: Iterable[Remark]) -> list[Candidate]:
+    """Return what may follow a pull request up, one entry each, the strongest word first.
+
+    Args:
+        number: The pull request in question.
+        merged_as: The commit by which it was merged, empty where it was not.
+        remarks: What people wrote.
+    """
+    best: dict[int, Candidate] = {}
+    for remark in remarks:
+        for found in _of_remark(number, merged_as, remark):
+            known = best.get(found.pr)
+            if known is None or _STRENGTH[found.relation] < _STRENGTH[known.relation]:
+                best[found.pr] = found
+    return sorted(best.values(), key=lambda one: (_STRENGTH[one.relation], one.pr))
+
+
+def _of_remark(number: int, merged_as: str, remark: Remark) -> Iterator[Candidate]:
+    for line in _SENTENCES.split(f"{remark.title}\n{remark.text}"):
+        named = {int(found) for found in _REFERENCE.findall(line)}
+        relation = next(name for name, words in _RELATIONS if words.search(line))
+        said = title_of(line)
+        said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+        if remark.by is None:
+            # In a thread of its own, many numbers fall that lead nowhere.
+            if relation != _MENTIONS:
+                yield from (Candidate(pr, "", relation, said) for pr in named - {number})
+        elif (
+            remark.by != number
+            and (number in named or _names(line, merged_as))
+            and (remark.merged or relation != _MENTIONS)
+        ):
+            yield Candidate(remark.by, title_of(remark.title), relation, said)
+
+
+def _names(line: str, commit: str) -> bool:
+    """Whether a line names a commit, by ten digits of its id at least."""
+    return bool(commit) and any(commit.startswith(found) for found in _COMMIT.findall(line))
