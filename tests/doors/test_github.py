@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from github_server import GitHubServer
-from vpatch.doors import github as door
-from vpatch.doors.github import GitHub, RateLimitError, token_for
+from vpatch.doors.github import Api, GitHub, RateLimitError, token_for
+from vpatch.doors.github import api as door
 from vpatch.values.errors import BadInputError, VpatchError
 from vpatch.values.pull import PullState, Remark
 
@@ -35,7 +36,7 @@ class Client:
 
     def __init__(self, server: GitHubServer, cache: Path, token: str = "") -> None:
         self.told: list[str] = []
-        self.ask = GitHub(server.url, token, cache, self.told.append)
+        self.ask = GitHub(Api(server.url, token, cache, self.told.append))
 
 
 @pytest.fixture
@@ -46,13 +47,14 @@ def client(server: GitHubServer, tmp_path: Path) -> Client:
 
 def test_states(server: GitHubServer, client: Client) -> None:
     """Open, closed, merged: the commit of a merge is told where there was one."""
-    state = PullState(101, "Edit a", "open", HEAD, "main")
+    state = PullState(101, "Edit a", "open", HEAD, "main", "ada", server.now)
     assert client.ask.pull(101) == state
     server.open(102, "Edit b", HEAD, target="releases/v0.16.0")
     server.shut(102)
-    assert client.ask.pull(102) == PullState(102, "Edit b", "closed", HEAD, "releases/v0.16.0")
+    found = client.ask.pull(102)
+    assert (found.state, found.target, found.merged_as) == ("closed", "releases/v0.16.0", "")
     server.merge(101, MERGE)
-    assert client.ask.pull(101) == PullState(101, "Edit a", "merged", HEAD, "main", MERGE)
+    assert client.ask.pull(101) == replace(state, state="merged", merged_as=MERGE)
 
 
 def test_what_did_not_change_costs_nothing(server: GitHubServer, client: Client) -> None:
@@ -97,6 +99,12 @@ def test_a_reference_from_a_fork_does_not_count(server: GitHubServer, client: Cl
     issue = server._issue(104) | {"repository": {"full_name": "bob/vllm"}}  # noqa: SLF001
     server.timelines[101][-1] = {"event": "cross-referenced", "source": {"issue": issue}}
     assert client.ask.thread(101) == []
+
+
+def test_an_account_that_is_gone(server: GitHubServer, client: Client) -> None:
+    """GitHub then names nobody."""
+    server.pulls[101]["user"] = None
+    assert client.ask.pull(101).author == ""
 
 
 def test_no_such_pull_request(client: Client) -> None:

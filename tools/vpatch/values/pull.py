@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,9 @@ class PullState:
     """Its last commit, 40 hex digits."""
     target: str
     """The branch that it is for."""
+    author: str
+    """Who opened it, by the name on GitHub; empty where that account is gone."""
+    opened: datetime
     merged_as: str = ""
     """The commit by which it was merged; empty where it was not."""
 

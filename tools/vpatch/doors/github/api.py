@@ -1,4 +1,4 @@
-"""The door to GitHub's REST API: what it says of a pull request.
+"""Ask a GitHub server: conditionally, patiently, and with no word to anybody else.
 
 Answers are kept with their ETag and asked for conditionally, which costs nothing of the rate
 limit where nothing changed (docs.github.com, "Best practices for using the REST API").
@@ -11,6 +11,7 @@ import ipaddress
 import json
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -18,9 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from vpatch import __version__
-from vpatch.doors.files import write
 from vpatch.values.errors import BadInputError, VpatchError
-from vpatch.values.pull import PullState, Remark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,21 +60,21 @@ def token_for(address: str, environ: Mapping[str, str] = os.environ) -> str:
     return environ.get("GITHUB_TOKEN", "").strip()
 
 
-class GitHub:
-    """What GitHub says of a project's pull requests.
+class Api:
+    """A GitHub server's REST API, as one project is seen by it.
 
     Args:
-        repository: Address of the project in the REST API.
+        address: The project's own, which questions are relative to.
         token: What to ask with, empty for nothing.
         cache: The folder that keeps answers.
         say: Told of what is waited for.
     """
 
     def __init__(
-        self, repository: str, token: str, cache: Path, say: Callable[[str], None]
+        self, address: str, token: str, cache: Path, say: Callable[[str], None]
     ) -> None:
-        self._repository = repository.rstrip("/")
-        self._origin = _origin(self._repository)
+        self.address = address.rstrip("/")
+        self._origin = _origin(self.address)
         self._token = token
         self._cache = cache
         self._say = say
@@ -89,70 +88,33 @@ class GitHub:
         """The server's name, for people."""
         return self._origin[1]
 
-    def pull(self, number: int) -> PullState:
-        """Return the state of a pull request.
+    def ask(self, question: str, what: str) -> Iterator[Any]:
+        """Return the pages of an answer.
+
+        Args:
+            question: The path below the project's address.
+            what: What it is about, for messages.
 
         Raises:
-            BadInputError: There is none of that number, or it is not to be seen.
+            BadInputError: There is nothing of that name, or it is not to be seen.
             VpatchError: No answer, or none that can be read.
         """
-        found, _ = self._ask(f"{self._repository}/pulls/{number}", f"#{number}")
-        try:
-            merged = bool(found["merged_at"])
-            return PullState(
-                int(found["number"]),
-                str(found["title"]),
-                "merged" if merged else str(found["state"]),
-                str(found["head"]["sha"]),
-                str(found["base"]["ref"]),
-                str(found["merge_commit_sha"] or "") if merged else "",
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._no_github() from error
-
-    def thread(self, number: int) -> list[Remark]:
-        """Return what was said in a pull request's thread, and in those that refer to it.
-
-        Raises:
-            BadInputError: There is none of that number.
-            VpatchError: No answer, or none that can be read.
-        """
-        address = f"{self._repository}/issues/{number}/timeline?per_page=100"
-        found: list[Remark] = []
+        address = self.address + question
         while address:
-            events, address = self._ask(address, f"#{number}")
-            try:
-                found += self._remarks(events)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise self._no_github() from error
-        return found
+            page, address = self._page(address, what)
+            yield page
 
-    def _remarks(self, events: list[dict[str, Any]]) -> Iterator[Remark]:
-        for event in events:
-            kind = event.get("event")
-            if kind == "commented":
-                yield Remark(None, "", event.get("body") or "")
-            elif kind == "cross-referenced":
-                issue = event["source"].get("issue") or {}
-                request = issue.get("pull_request")
-                # Forks of the project refer to it as well, with numbers of their own.
-                if request and self._is_ours(issue):
-                    merged = bool(request.get("merged_at"))
-                    text = issue.get("body") or ""
-                    yield Remark(int(issue["number"]), str(issue["title"]), text, merged)
-
-    def _is_ours(self, issue: dict[str, Any]) -> bool:
-        name = (issue.get("repository") or {}).get("full_name", "")
-        return self._repository.lower().endswith(f"/{name.lower()}")
-
-    # Asking
+    def no_github(self) -> VpatchError:
+        """Return what to raise where an answer has not the form of GitHub's."""
+        hint = "name the project's address in GitHub's API: [upstream] api in vpatch.toml"
+        return VpatchError("what answers is no GitHub API", where=self.host, hint=hint)
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token and _origin(str(request.url)) == self._origin:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
-    def _ask(self, address: str, what: str) -> tuple[Any, str]:
+    def _page(self, address: str, what: str) -> tuple[Any, str]:
         """Return an answer, and the address of the next page."""
         kept = self._kept(address)
         old = _read(kept)
@@ -163,14 +125,13 @@ class GitHub:
         try:
             found = json.loads(body)
         except ValueError as error:
-            raise self._no_github() from error
+            raise self.no_github() from error
         following = urljoin(address, reply.links.get("next", {}).get("url", "")) or ""
         following = following if following != address else ""
         if following and _origin(following) != self._origin:
-            raise self._no_github()
+            raise self.no_github()
         if etag := reply.headers.get("ETag"):
-            answer = {"etag": etag, "body": found, "next": following}
-            write(kept, json.dumps(answer).encode())
+            _keep(kept, {"etag": etag, "body": found, "next": following})
         return found, following
 
     def _answered(
@@ -218,7 +179,7 @@ class GitHub:
                 for piece in reply.iter_content(2**16):
                     body += piece
                     if len(body) > _LARGEST:
-                        raise self._no_github()
+                        raise self.no_github()
                     if time.monotonic() > end:
                         raise requests.ReadTimeout
         except requests.Timeout as error:
@@ -279,10 +240,6 @@ class GitHub:
         where = urlsplit(address).hostname or ""
         return VpatchError("the project has moved to another server", where=where, hint=hint)
 
-    def _no_github(self) -> VpatchError:
-        hint = "name the project's address in GitHub's API: [upstream] api in vpatch.toml"
-        return VpatchError("what answers is no GitHub API", where=self.host, hint=hint)
-
 
 def _limited_until(reply: requests.Response, body: bytes) -> float | None:
     """Return when a rate limit ends (seconds since 1970), None where it is none.
@@ -307,6 +264,15 @@ def _read(path: Path) -> dict[str, Any] | None:
         return {key: found[key] for key in ("etag", "body", "next")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _keep(path: Path, answer: dict[str, Any]) -> None:
+    """Keep an answer where that is possible; without it, the next question costs more."""
+    beside = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(answer), "utf-8")
+        beside.replace(path)
 
 
 def _origin(address: str) -> tuple[str, str, int | None]:
