@@ -261,7 +261,7 @@ def test_it_is_kept_as_text_to_be_reviewed(stopped: Works) -> None:
     assert "Patch: 105-e.patch\nSeries: v0.16.0\nOnto: v0.18.0 (" in head
     key = head.rpartition("Conflict: ")[2]
     assert len(key) == 64
-    assert name == f"105-e@v0.18.0-{key[:12]}.patch"
+    assert name == f"105-e@v0.18.0-{key[-12:]}.patch"
     assert f"-upstream\n+{SOLVED}\n" in diff
     text = (stopped.series("v0.18.0") / "105-e.patch").read_text()
     assert text.endswith(diff)

@@ -9,14 +9,12 @@ import click
 
 from vpatch.cli import options, show
 from vpatch.cli.session import Terminal
-from vpatch.upkeep.check import page_of
-from vpatch.upkeep.rebase.outcome import Fate, Rebased
 from vpatch.values.base import Base, is_commit, version_of
 from vpatch.values.errors import RefusedError
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Session
-    from vpatch.upkeep.rebase import Place, Rebase, Stopped
+    from vpatch.upkeep.rebase import Fate, Place, Rebase, Rebased, Stopped
     from vpatch.upkeep.replays import Replays
     from vpatch.values.verdict import Result
 
@@ -91,6 +89,8 @@ def _start(
             where=str(place.root),
             hint=f"{_call(session)} rebase --continue goes on with it, --abort gives it up",
         )
+    from vpatch.upkeep.rebase import Rebased  # noqa: PLC0415, lazy
+
     onto = session.bases.get(name)
     if is_commit(name) and version_of(onto.name) is None:
         # A commit that a branch is at goes by its own name if that is what the user said.
@@ -164,6 +164,8 @@ def _answer(found: Rebased, *, written: bool) -> dict[str, Any]:
 
 
 def _print(session: Session, found: Rebased, *, dry_run: bool, as_json: bool) -> int:
+    from vpatch.upkeep.check import page_of  # noqa: PLC0415, lazy
+
     status = 0 if found.ok else 1
     if as_json:
         show.print_json(_answer(found, written=found.ok and not dry_run))
@@ -187,6 +189,8 @@ def _what(found: Rebased, result: Result, fate: Fate) -> str:
 
 
 def _summary(found: Rebased, *, dry_run: bool) -> str:
+    from vpatch.upkeep.rebase import Fate  # noqa: PLC0415, lazy
+
     place = f"patches/{found.onto.name}"
     if found.stopped:
         return (
@@ -197,7 +201,7 @@ def _summary(found: Rebased, *, dry_run: bool) -> str:
     if lost:
         return (
             f"{lost} of {len(found.results)} patches have no place on {found.onto.name}: "
-            f"there a rebase would stop; nothing was written"
+            "there a rebase would stop; nothing was written"
         )
     gone = {"landed": found.count(Fate.LANDED), "left out": found.count(Fate.SKIPPED)}
     count = len(found.results) - sum(gone.values())

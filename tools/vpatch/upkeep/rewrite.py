@@ -77,7 +77,7 @@ def rewrite(replay: Replay, made: Repo, form: Form) -> list[PatchFile | None]:
         diffs = _diffs(made, replay, wanted, form)
         for at, patch, mail, diff in zip(wanted, patches, mails, diffs, strict=True):
             content = mail.around(diff) if mail else patch.head + diff
-            files[at] = PatchFile(patch.name.removesuffix(".gz"), content, kept=False)
+            files[at] = PatchFile(_plain(patch.name, replay), content, kept=False)
     return files
 
 
@@ -166,6 +166,13 @@ def _is_unchanged(result: Result, change: Change) -> bool:
         entry is None or entry.oid.startswith(ids.get(path, ""))
         for path, entry in change.items()
     )
+
+
+def _plain(name: str, replay: Replay) -> str:
+    """Return the name for a file that is not packed any more, unless another has it."""
+    plain = name.removesuffix(".gz")
+    taken = {result.patch.name for result in replay.results}
+    return name if plain in taken else plain
 
 
 def _moves(patch: Patch) -> bool:

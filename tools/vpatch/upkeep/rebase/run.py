@@ -15,7 +15,6 @@ from vpatch.upkeep.rebase.state import State, Stop
 from vpatch.upkeep.rewrite import Form, listing, prove, rewrite
 from vpatch.values.errors import BadInputError, RefusedError, VpatchError
 from vpatch.values.resolution import chosen, read_resolution, resolution_name, resolution_text
-from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,10 +101,13 @@ class Rebase:
 
     def _checked(self) -> State:
         state = under_way(self._place)
+        self._refuse_edited(state)
+        return replace(state, onto=self._found_again(state.onto))
+
+    def _refuse_edited(self, state: State) -> None:
         now = self._digests(state.series)
-        edited = sorted(
-            name for name in {*now, *state.digests} if now.get(name) != state.digests.get(name)
-        )
+        names = {*now, *state.digests}
+        edited = sorted(name for name in names if now.get(name) != state.digests.get(name))
         if edited:
             folder = self._folder.patches / state.series
             raise RefusedError(
@@ -114,7 +116,6 @@ class Rebase:
                 hint="bring it back, or give the rebase up with --abort and start again; "
                 "solved conflicts are kept",
             )
-        return replace(state, onto=self._found_again(state.onto))
 
     def _found_again(self, onto: Base) -> Base:
         """Return the base by its commit: a branch may have moved on, or be gone."""
@@ -147,15 +148,20 @@ class Rebase:
         lost = next((one for one in replay.results if _is_lost(one, state)), None)
         if lost and not dry_run:
             return self._stop(state, replay, lost)
-        files_ = rewrite(replay, self._replays.repo, Form.SERIES)
+        made = rewrite(replay, self._replays.repo, Form.SERIES)
         if not lost:
-            prove(self._replays, replay, files_)
-        found = Rebased(state.series, state.onto, replay.results, _fates(state, replay, files_))
+            prove(self._replays, replay, made)
         if not dry_run:
-            self._write(state, replay, files_)
-        return found
+            self._write(state, replay, made)
+        fates = tuple(
+            _fate(state, result, file)
+            for result, file in zip(replay.results, made, strict=True)
+        )
+        return Rebased(state.series, state.onto, replay.results, fates)
 
     def _write(self, state: State, replay: Replay, made: Sequence[PatchFile | None]) -> None:
+        # The replay took its time, in which others may have been at work.
+        self._refuse_edited(state)
         source = self._folder.series_file(state.series)
         contents = {file.name: file.content for file in made if file}
         contents["series"] = listing(replay, made, source, self._replays.facts)
@@ -251,17 +257,11 @@ def _is_lost(result: Result, state: State) -> bool:
     return not result.verdict.good and result.patch.name not in state.skipped
 
 
-def _fates(state: State, replay: Replay, made: Sequence[PatchFile | None]) -> tuple[Fate, ...]:
-    return tuple(
-        _fate(state, result, file) for result, file in zip(replay.results, made, strict=True)
-    )
-
-
 def _fate(state: State, result: Result, file: PatchFile | None) -> Fate:
     if not result.verdict.good:
         return Fate.SKIPPED if result.patch.name in state.skipped else Fate.LOST
     if file is None:
         return Fate.LANDED
-    if result.verdict is Verdict.MERGED and result.cause.startswith("resolved as "):
+    if result.cause.startswith("resolved as "):
         return Fate.RESOLVED
     return Fate.KEPT if file.kept else Fate.REWRITTEN
