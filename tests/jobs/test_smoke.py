@@ -248,6 +248,26 @@ def test_changed_installation(bench: Bench) -> None:
     assert "vllm/math/add.py" in ran.err
 
 
+def test_patched_installation(bench: Bench) -> None:
+    """One that holds the series, as a patched wheel gives it, proves as much as the release."""
+
+    patch = bench.author.patch("neg", {"vllm/math/neg.py": "def neg(a):\n    return -a\n"})
+    bench.desk.write_series("v0.16.0", bench.patches | {"103-neg.patch": patch})
+    text = "from importlib.util import find_spec\n\ndef test_right():\n    assert find_spec("
+    bench.test(103, f"{text}'vllm.math.neg')\n")
+    site = next(bench.env.glob("lib/*/site-packages/vllm"))
+    (site / "math/add.py").write_text(RIGHT_ADD)
+    (site / "math/mul.py").write_text(RIGHT_MUL)
+    (site / "math/neg.py").write_text("def neg(a):\n    return -a\n")
+    before = tree_of(bench.env)
+
+    for proof in bench.smoke().values():
+        assert states(proof) == ["proven", "failed", "passed", "passed"]
+    assert tree_of(bench.env) == before
+    found = bench.desk.json("smoke", "101", "--python", str(bench.env), "--each-hunk")["hunks"]
+    assert [one["noticed"] for one in found] == [True]
+
+
 def test_junit(bench: Bench, tmp_path: Path) -> None:
     """JUnit XML has a suite a patch; what is red without the patch is no failure there."""
 

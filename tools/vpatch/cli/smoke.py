@@ -139,7 +139,9 @@ def _base_of(session: Session, found: Installed, base: str | None) -> Base:
 
 
 def _refuse_foreign(ready: Ready, found: Installed, package: str) -> None:
-    """Refuse an installation in which a file that the series touches is not the base's.
+    """Refuse an installation in which a file that the series touches is somebody else's.
+
+    One that holds the series is as good as the base: the overlays have their own of each.
 
     Raises:
         RefusedError: It names the files.
@@ -147,12 +149,12 @@ def _refuse_foreign(ready: Ready, found: Installed, package: str) -> None:
     from vpatch.jobs.smoke.overlay import foreign_files  # noqa: PLC0415, lazy
 
     replay = ready.replay
-    foreign = foreign_files(ready.made, replay.base, found, package)
+    foreign = foreign_files(ready.made, replay, found, package)
     if mine := [path for path in foreign if path in replay.touched]:
         raise RefusedError(
             f"the installed files are not those of {replay.base.name}",
             where=", ".join(mine),
-            hint=f"install {found.name} {found.version} again; a patched one proves nothing",
+            hint=f"install {found.name} {found.version} again; this one proves nothing",
         )
     if foreign:
         shown = ", ".join(foreign[:3]) + (" …" if len(foreign) > 3 else "")  # noqa: PLR2004
@@ -174,7 +176,8 @@ def _weigh(
     from vpatch.jobs.smoke.weigh import Scale  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
-    scale = Scale(ready.again, ready.made, runner, package, os.cpu_count() or 1)
+    touched = ready.replay.touched
+    scale = Scale(ready.again, ready.made, runner, package, touched, os.cpu_count() or 1)
     terminal = Terminal()
     weights = []
     for name in names or [patch.name for patch in asked.series.patches]:

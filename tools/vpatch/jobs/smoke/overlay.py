@@ -12,29 +12,59 @@ from typing import TYPE_CHECKING
 from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from vpatch.doors.git import Repo
     from vpatch.doors.python import Installed
     from vpatch.values.base import Base
+    from vpatch.values.tree import Change
+    from vpatch.values.verdict import Replay
 
 
-def foreign_files(repo: Repo, base: Base, found: Installed, package: str) -> list[str]:
-    """Return the Python files of an installation that are not the base's.
+def foreign_files(repo: Repo, replay: Replay, found: Installed, package: str) -> list[str]:
+    """Return the Python files of an installation that are neither the base's nor the series'.
 
     Files that a build writes (``_version.py``) are no part of a base, and left out.
 
     Args:
-        repo: Where the base is.
-        base: The base that the installation says it is.
+        repo: Where the base and the replay's objects are.
+        replay: The series on the base that the installation says it is.
         found: The installation.
         package: Name of the package.
     """
-    tree = repo.entries(f"{base.commit}:{package}")
-    wanted = {path: entry.oid for path, entry in tree.items() if path.endswith(".py")}
-    ids = repo.hash_paths({path: found.where / path for path in wanted})
-    return sorted(f"{package}/{path}" for path, oid in wanted.items() if ids.get(path) != oid)
+    tree = repo.entries(f"{replay.base.commit}:{package}")
+    wanted = {f"{package}/{path}": {entry.oid} for path, entry in tree.items()}
+    for path, entry in replay.change.items():
+        wanted.setdefault(path, set()).add(entry.oid if entry else "")
+    python = [path for path in wanted if path.startswith(f"{package}/") and path[-3:] == ".py"]
+    ids = repo.hash_paths({path: found.where.parent / path for path in python})
+    return sorted(path for path in python if ids.get(path, "") not in wanted[path])
+
+
+def files_after(
+    repo: Repo, base: Base, changes: Sequence[Change], paths: Iterable[str]
+) -> dict[str, bytes | None]:
+    """Return the content of files on a base after some changes; None where there is none.
+
+    Those that do not change are told too: an installation may hold them patched.
+
+    Args:
+        repo: Where the objects are.
+        base: The base.
+        changes: What patches changed, in order.
+        paths: Every file that is of interest.
+    """
+    found = repo.entries(base.commit, paths)
+    whole: Change = {path: e for path, e in found.items() if not e.is_folder}
+    for change in changes:
+        whole |= change
+    oids = sorted({entry.oid for entry in whole.values() if entry})
+    contents = dict(zip(oids, repo.blobs(oids), strict=True))
+    return {
+        path: contents[entry.oid] if (entry := whole.get(path)) else None
+        for path in {*paths, *whole}
+    }
 
 
 def make_overlay(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpatch.jobs.smoke.overlay import make_overlay
+from vpatch.jobs.smoke.overlay import files_after, make_overlay
 from vpatch.jobs.smoke.record import test_of
 from vpatch.values.proof import Outcome, Proof, TestRun, judge
 from vpatch.values.verdict import Verdict
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from vpatch.doors.git import Repo
     from vpatch.jobs.smoke.runner import Runner
-    from vpatch.values.tree import Change
     from vpatch.values.verdict import Replay
 
 
@@ -68,9 +67,7 @@ class Prover:
     def engine(self, folder: Path) -> TestRun:
         """Run the tests of a folder on the whole series: what no patch's own test shows."""
         with tempfile.TemporaryDirectory(prefix="vpatch-smoke-") as place:
-            step = len(self.replay.results)
-            changed = self._changed(step, self._contents())
-            tree = make_overlay(self.runner.found, self.package, changed, Path(place, "tree"))
+            tree = self._overlay(len(self.replay.results), Path(place, "tree"))
             return self.runner.run(sorted(folder.glob("test_*.py")), tree)
 
     def _overlays(self, folder: Path, wanted: set[str]) -> dict[int, Path]:
@@ -79,26 +76,14 @@ class Prover:
         for number, result in enumerate(self.replay.results):
             if result.patch.name in wanted:
                 steps |= {number, number + 1}
-        contents = self._contents()
-        return {
-            step: make_overlay(
-                self.runner.found,
-                self.package,
-                self._changed(step, contents),
-                folder / str(step),
-            )
-            for step in sorted(steps)
-        }
+        return {step: self._overlay(step, folder / str(step)) for step in sorted(steps)}
 
-    def _contents(self) -> dict[str, bytes]:
-        oids = sorted({e.oid for change in self.replay.changes for e in change.values() if e})
-        return dict(zip(oids, self.made.blobs(oids), strict=True))
-
-    def _changed(self, step: int, contents: dict[str, bytes]) -> dict[str, bytes | None]:
-        whole: Change = {}
-        for change in self.replay.changes[:step]:
-            whole |= change
-        return {path: contents[entry.oid] if entry else None for path, entry in whole.items()}
+    def _overlay(self, step: int, place: Path) -> Path:
+        """Lay the tree that the first patches of the series make, so many of them."""
+        replay = self.replay
+        changes = replay.changes[:step]
+        files = files_after(self.made, replay.base, changes, replay.touched)
+        return make_overlay(self.runner.found, self.package, files, place)
 
     def _together(self, asked: list[int], trees: dict[int, Path]) -> dict[Path, TestRun]:
         """Run every test on the whole series in one process: importing vLLM takes longest."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpatch.jobs.smoke.overlay import make_overlay
+from vpatch.jobs.smoke.overlay import files_after, make_overlay
 from vpatch.jobs.smoke.record import test_of
 from vpatch.values.series import Series
 
@@ -55,6 +55,8 @@ class Scale:
     """Where its objects go."""
     runner: Runner
     package: str
+    touched: set[str]
+    """The files of the whole series."""
     workers: int
 
     def weigh(self, series: Series, name: str, done: Callable[[Weight], None]) -> list[Weight]:
@@ -89,10 +91,8 @@ class Scale:
             return False, "the patch has no test"
         if not found.ok:
             return True, f"the others have no place without it: {found.results[-1].cause}"
-        change = found.change
-        oids = sorted({entry.oid for entry in change.values() if entry})
-        contents = dict(zip(oids, self.made.blobs(oids), strict=True))
-        files = {path: contents[e.oid] if e else None for path, e in change.items()}
+        touched = self.touched | found.touched
+        files = files_after(self.made, found.base, found.changes, touched)
         with tempfile.TemporaryDirectory(prefix="vpatch-smoke-") as folder:
             tree = make_overlay(self.runner.found, self.package, files, Path(folder, "tree"))
             run = self.runner.run([test], tree)
