@@ -323,6 +323,18 @@ def compiling(desk: Desk, tmp_path: Path) -> Shop:
     return Shop(desk, None)  # type: ignore[arg-type]
 
 
+def test_status_labels_what_is_compiled(compiling: Shop) -> None:
+    """In JSON the files, in the table a column, which is not there where all is Python."""
+    found = compiling.near.json("status", "--base", "v0.16.0")["patches"]
+    assert [patch["compiled"] for patch in found] == [["csrc/k.cu"], []]
+    shown = compiling.near.run("status", "--base", "v0.16.0").out.splitlines()
+    kinds = [line.split()[-1] for line in shown if line.startswith(("PR", "#"))]
+    assert kinds == ["Kind", "compiled", "Python"]
+    alone = compiling.desk.folder / "patches/v0.16.0/202-python.patch"
+    compiling.near.write_series("v0.16.0", {alone.name: alone.read_bytes()})
+    assert "Kind" not in compiling.near.run("status", "--base", "v0.16.0").out
+
+
 def test_compiled_sources(compiling: Shop, tmp_path: Path) -> None:
     """A wheel can't hold a change of what is compiled: patch and file are named.
 

@@ -8,6 +8,7 @@ import click
 
 from vpatch.cli import options, show
 from vpatch.cli.target import find
+from vpatch.values.compiled import compiled_by
 from vpatch.values.proof import Outcome
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _answer(
     ok = replay.ok and "drifted" not in states
     pending = target.interrupted() if target else False
     proofs = remembered(session.proofs, replay, session.folder.smoke)
+    compiled = compiled_by(replay)
     if as_json:
         rows = zip(replay.results, states, proofs, strict=True)
         answer = {
@@ -78,7 +80,10 @@ def _answer(
             "series": asked.name,
             "target": str(target.root) if target else None,
             "patches": [
-                result.as_json() | _worth(session, result) | {"applied": state, "proof": proof}
+                result.as_json()
+                | _worth(session, result)
+                | {"applied": state, "proof": proof}
+                | {"compiled": compiled.get(result.patch.name, [])}
                 for result, state, proof in rows
             ],
             "watched": [one.as_json() for one in watched],
@@ -106,6 +111,9 @@ def _print(
     )
     click.echo(f"series {asked.name} on {base.name} ({base.commit[:12]}){where}\n")
     results = ready.replay.results
+    compiled = compiled_by(ready.replay)
+    # Nearly every patch is Python alone: where all are, that is no news.
+    kind = ("Kind",) if compiled else ()
     rows = [
         (
             show.label(result.patch),
@@ -114,10 +122,12 @@ def _print(
             result.verdict.value,
             state,
             proof,
+            *("compiled" if result.patch.name in compiled else "Python" for _ in kind),
         )
         for result, (state, proof) in zip(results, states, strict=True)
     ]
-    show.print_table(("PR", "Patch…", "Upstream", "Verdict", "Applied", "Proof"), rows)
+    titles = ("PR", "Patch…", "Upstream", "Verdict", "Applied", "Proof", *kind)
+    show.print_table(titles, rows)
     show.print_notes(results)
     if session.verbose:
         for result in results:
