@@ -184,6 +184,22 @@ def test_resolution_of_a_misplaced_patch(upstream: Upstream, tmp_path: Path) -> 
     assert text_in(upstream, found.tree, A) == text_in(upstream, clash.tree, A)
 
 
+def test_resolution_that_puts_a_line_elsewhere(upstream: Upstream, tmp_path: Path) -> None:
+    """Where a person put it, it stands right, whatever the function is called there."""
+    body = "".join(f"    step_{n}()\n" for n in range(12))
+    upstream.release("v0.16.0", {A: f"def load():\n{body}"})
+    author = Project(tmp_path / "author", {A: f"def load():\n{body}"})
+    more = body.replace("    step_6()\n", "    step_6()\n    extra()\n")
+    patch = author.patch("more", {A: f"def load():\n{more}"})
+    ours = f"def save():\n{body}".replace("step_6()", "step_six()")
+    base = upstream.release("v0.17.0", {A: ours})
+    found = onto(upstream, {"1": patch}, base)
+    assert found.results[0].verdict is Verdict.CONFLICT
+    solved = solution(tmp_path, ours, f"{ours}    extra()\n")
+    found = onto(upstream, {"1": patch}, base, {clash_of(found).key: solved})
+    assert found.results[0].verdict is Verdict.MERGED
+
+
 def test_file_that_is_gone(upstream: Upstream, patch: bytes) -> None:
     """There is no text to put markers into: the stages say that one side deleted it."""
     found = onto(upstream, {"1": patch}, upstream.release("v0.17.0", {B: "b\n"}))

@@ -38,6 +38,8 @@ class Placement:
     """Where it does not follow from the hunks."""
     clash: Clash | None = None
     """What a person can solve, where somebody asked for it."""
+    solved: bool = False
+    """Whether a person saw to where it stands."""
 
 
 @dataclass(slots=True)

@@ -103,7 +103,7 @@ def _solved(
             for hunk in lost.hunks
         ]
         cause = f"resolved as patches/resolutions/{resolution.name}"
-        return Placement(hunks, change, cause)
+        return Placement(hunks, change, cause, solved=True)
     if resolution:
         lost.cause += f"; the resolution {resolution.name} no longer fits"
     if attempt.setting.solving:

@@ -210,7 +210,8 @@ class _Run:
         return {name for name in found if self.now.get(name, name) is not None}
 
     def _take(self, patch: Patch, placement: Placement, attempt: Attempt | None = None) -> None:
-        if attempt and not self.setting.is_home and _verdict(placement).good:
+        unseen = attempt and not (self.setting.is_home or placement.solved)
+        if attempt and unseen and _verdict(placement).good:
             names = strayed(attempt, placement)
             placement = misplaced(attempt, placement, names) if names else placement
         result = _result(patch, placement)
