@@ -195,6 +195,23 @@ def test_a_file_that_upstream_deleted(works: Works) -> None:
     assert works.written("--skip") == {"105-e.patch": "skipped"}
 
 
+def test_a_file_that_upstream_moved(works: Works) -> None:
+    """The conflict stands where the file is now, and so does what is written."""
+    later = {path: text for path, text in START.items() if path != E}
+    later["vllm/new/e.py"] = lines(1, 40, l15="upstream")
+    works.near.index.add("0.16.8", sdist("0.16.8", later))
+    works.rebase("--onto", "v0.16.8", status=1)
+    assert git(works.tree, "status", "--porcelain") == "UU vllm/new/e.py"
+    works.solve(path="vllm/new/e.py")
+    done = works.written("--continue")
+    assert done["105-e.patch"] == "resolved"
+    assert done["106-e.patch"] == "rewritten"
+    for name in ("105-e.patch", "106-e.patch"):
+        text = (works.series("v0.16.8") / name).read_text()
+        assert "+++ b/vllm/new/e.py\n" in text
+    assert works.is_clean("v0.16.8")
+
+
 def test_a_file_that_upstream_made_as_well(works: Works) -> None:
     """Two files of one name: both are in the markers, and a solution is written as a change."""
     raw = works.author.patch("New", {"vllm/new.py": lines(1, 9, l5="mine")})
@@ -441,7 +458,7 @@ def test_the_users_git_configuration_has_no_say(stopped: Works) -> None:
     (home / ".gitconfig").write_text(
         "[diff]\nnoprefix = true\ncontext = 0\nalgorithm = histogram\nexternal = false\n"
         "suppressBlankEmpty = true\n[core]\nabbrev = 7\n[color]\nui = always\n"
-        "[trailer]\nseparators = '='\n[merge]\nconflictStyle = merge\n"
+        "[trailer]\nseparators = '='\n[core]\nautocrlf = true\n[merge]\nconflictStyle = merge\n"
     )
     shutil.rmtree(stopped.tree)
     stopped.rebase("--continue", status=1)
