@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from support import series_of
-from vpatch.upkeep.overview import code, escaped, overview
+from vpatch.upkeep.overview import Kept, code, escaped, overview
 from vpatch.values.base import Base
 from vpatch.values.facts import PullRequest
 
@@ -48,27 +48,42 @@ def page_of(
     """Return the page for one patch."""
     series = series_of(BASE, {name: MAIL.format(subject=subject, path=path).encode()})
     watched = PullRequest(99, subject, "open", date(2026, 1, 3), why=facts.why, gain=facts.gain)
-    return overview({"v0.16.0": series}, {11: facts, 99: watched}, PROJECT)
+    kept = [Kept("v0.16.0", series, {}, {11})]
+    return overview(kept, {11: facts, 99: watched}, PROJECT)
 
 
 def test_the_page_says_what_is_carried_and_why() -> None:
-    """A table for the base, a part for each patch, and what is only watched."""
+    """A table of all bases, a part for each patch, and what is only watched."""
     page = page_of("Edit a")
-    row = f"| 1 | [#11]({PROJECT}/pull/11) | Edit a | Ada | merged in v0.17.0 (2026-01-02) |"
+    row = f"| [#11]({PROJECT}/pull/11) | Edit a | merged in v0.17.0 (2026-01-02) | carried, 1 |"
     assert row in page
-    assert f"### [#11]({PROJECT}/pull/11) Edit a\n\nIt helps.\n" in page
+    assert f"## [#11]({PROJECT}/pull/11) Edit a\n\nBy Ada.\n\nIt helps.\n" in page
     assert f"Follow-ups: [#12]({PROJECT}/pull/12), [#13]({PROJECT}/pull/13).\n" in page
-    assert "`11-a.patch` changes:\n\n- `vllm/a.py`\n" in page
+    assert "Proof: `patches/smoke/test_pr11.py`.\n" in page
+    assert "On v0.16.0 it changes:\n\n- `vllm/a.py`\n" in page
     assert "## Watched\n" in page
     assert f"| [#99]({PROJECT}/pull/99) | Edit a | open (2026-01-03) | It helps. |" in page
 
 
-def test_the_newest_base_comes_first() -> None:
-    """Series are told from the newest to the oldest."""
-    raw = MAIL.format(subject="Edit a", path="vllm/a.py").encode()
-    series = series_of(BASE, {"11-a.patch": raw})
-    page = overview({"v0.16.0": series, "v0.33.0": series}, {}, PROJECT)
-    assert page.index("## On v0.33.0") < page.index("## On v0.16.0")
+def test_where_each_stands() -> None:
+    """One story a pull request: on each base carried, landed, left out, or not yet there."""
+    one = MAIL.format(subject="Edit a", path="vllm/a.py").encode()
+    two = MAIL.format(subject="Edit b", path="vllm/b.py").encode().replace(b"/11", b"/12")
+    both, first = {"11-a.patch": one, "12-b.patch": two}, {"11-a.patch": one}
+    landed = "landed in v0.17.0 (a.py:1 has 'x')"
+    kept = [
+        Kept("v0.16.0", series_of(BASE, first), {}),
+        Kept("v0.17.0", series_of(BASE, both), {}),
+        Kept("v0.18.0", series_of(BASE, {}), {"11-a.patch": landed, "12-b.patch": "no use"}),
+        Kept("v0.19.0", series_of(BASE, {}), {"11-a.patch": landed, "12-b.patch": "no use"}),
+    ]
+    page = overview(kept, {}, PROJECT)
+    assert "| Edit a | not known | carried, 1 | carried, 1 | landed in v0.17.0 |" in page
+    assert "| Edit b | not known |  | carried, 2 | left out | left out |" in page
+    assert "On v0.16.0, v0.17.0 it changes:\n" in page
+    assert r"Not on v0.18.0, v0.19.0: landed in v0.17.0 (a.py:1 has 'x')" in page
+    assert "Not on v0.18.0, v0.19.0: no use\n" in page
+    assert "Proof" not in page
     assert "Watched" not in page
 
 

@@ -120,3 +120,21 @@ def test_up_to_a_patch() -> None:
     patches = tuple(read_patch(name, raw) for name in ("a.patch", "b.patch", "c.patch"))
     base = Base("v0.16.0", COMMIT, "x")
     assert Series(base, patches).upto("b.patch") == Series(base, patches[:2])
+
+
+def test_comments_on_patches_that_are_left_out() -> None:
+    """A comment that begins with a name says why that patch is not there."""
+    text = (
+        "# This series applies on vLLM v0.17.0 (" + "0" * 40 + ")\n"
+        "# Free words: not of a patch.\n"
+        "# 1-a.patch: landed in v0.17.0\n"
+        "# (a.py:1)\n"
+        "2-b.patch\n"
+        "# 3-c.patch.gz: left out\n"
+        "#\n"
+        "# More free words.\n"
+    )
+    found = read_series(text, where="series")
+    expected = {"1-a.patch": "landed in v0.17.0 (a.py:1)", "3-c.patch.gz": "left out"}
+    assert found.left_out == expected
+    assert read_series("", where="series").left_out == {}

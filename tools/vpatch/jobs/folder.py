@@ -15,6 +15,8 @@ from vpatch.values.resolution import Resolution, read_resolution
 from vpatch.values.series import Series, SeriesFile, read_series
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vpatch.values.series import Entry
 
 
@@ -43,6 +45,11 @@ class Folder:
         path = self.patches / "upstream.toml"
         return read_facts(files.read_text(path), where=str(path)) if path.exists() else {}
 
+    def proven(self) -> set[int]:
+        """Return the numbers of the pull requests that have a proof."""
+        found = (path.stem.removeprefix("test_pr") for path in self.smoke.glob("test_pr*.py"))
+        return {int(number) for number in found if number.isdecimal()}
+
     def names(self) -> list[str]:
         """Return the names of the series, releases in order, then the others.
 
@@ -55,10 +62,7 @@ class Folder:
                 where=str(self.patches),
                 hint="run vpatch in the folder that holds patches/, or name it with -C DIR",
             )
-        found = [path.parent.name for path in self.patches.glob("*/series")]
-        releases = {name: v for name in found if (v := version_of(name))}
-        others = sorted(name for name in found if name not in releases)
-        return [*sorted(releases, key=lambda name: releases[name]), *others]
+        return in_order(path.parent.name for path in self.patches.glob("*/series"))
 
     def newest(self) -> str:
         """Return the name of the newest series.
@@ -172,3 +176,11 @@ class Folder:
         except FormatError as error:
             error.where = error.where.replace(path.name, str(path), 1)
             raise
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of series, releases in their order, then the others."""
+    found = sorted(names)
+    releases = {name: version for name in found if (version := version_of(name))}
+    others = [name for name in found if name not in releases]
+    return [*sorted(releases, key=lambda name: releases[name]), *others]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors import files
 from vpatch.jobs.replay import Setting, replay
-from vpatch.upkeep.overview import overview
+from vpatch.upkeep.overview import Kept, overview
 from vpatch.values.base import Base, canonical
 from vpatch.values.errors import VpatchError
 from vpatch.values.series import first_line
@@ -68,8 +68,12 @@ def page(folder: Folder, project: str) -> bytes:
     Raises:
         FormatError: A file that it is made from is broken.
     """
-    series = {name: folder.series(name) for name in folder.names()}
-    return overview(series, folder.facts(), project).encode()
+    proofs = folder.proven()
+    kept = [
+        Kept(name, folder.series(name), folder.series_file(name).left_out, proofs)
+        for name in folder.names()
+    ]
+    return overview(kept, folder.facts(), project).encode()
 
 
 def check(folder: Folder, bases: Bases, project: str) -> Checked:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
@@ -18,59 +20,136 @@ _HEAD = """# Patches
 
 Written by `vpatch check --fix` from the files in `patches/`: do not edit it by hand.
 """
+_LANDED = re.compile(r"landed in [^,( ]+|in \S+ already")
 # CommonMark takes a backslash before any of these as the character itself; a line may
 # begin with more that means something.
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~&@$]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 
 
-def overview(
-    series: Mapping[str, Series], facts: Mapping[int, PullRequest], project: str
-) -> str:
+def overview(kept: Sequence[Kept], facts: Mapping[int, PullRequest], project: str) -> str:
     """Return the text of ``PATCHES.md``.
 
     Args:
-        series: Every series by the name of its base, oldest first.
+        kept: Every series, oldest base first.
         facts: What is known of each pull request.
         project: Address of the upstream project, for links.
     """
-    parts = [_HEAD]
-    for name in reversed(list(series)):
-        parts += _carried(name, series[name].patches, facts, project)
-    carried = {patch.pr for one in series.values() for patch in one.patches}
+    stories = _stories(kept)
+    parts = [_HEAD, *_standing(kept, stories, facts, project)]
+    for story in stories:
+        parts += _told(story, facts.get(story.pr or 0), project)
+    carried = {story.pr for story in stories}
     watched = [request for pr, request in facts.items() if pr not in carried]
     if watched:
         parts += _watched(watched, project)
     return "\n".join(parts)
 
 
-def _carried(
-    name: str, patches: Sequence[Patch], facts: Mapping[int, PullRequest], project: str
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A series as the page tells of it."""
+
+    name: str
+    """Name of its base."""
+    series: Series
+    left_out: Mapping[str, str]
+    """Patches that are not in it, and why."""
+    proofs: AbstractSet[int] = frozenset()
+    """Pull requests that have a proof."""
+
+
+@dataclass(slots=True)
+class _Story:
+    """One pull request through all series, or one patch that has none."""
+
+    pr: int | None
+    patch: Patch
+    """As the newest series has it."""
+    carried: dict[str, tuple[int, Patch]]
+    """By base: its place in the order, from 1, and the patch."""
+    left_out: dict[str, str]
+    """By base: why it is not there."""
+    proven: bool
+
+
+def _stories(kept: Sequence[Kept]) -> list[_Story]:
+    """Gather what each series says of each patch, in the order of the oldest."""
+    found: dict[int | str, _Story] = {}
+    for one in kept:
+        for order, patch in enumerate(one.series.patches, 1):
+            proven = patch.pr in one.proofs
+            story = found.setdefault(
+                patch.pr or patch.name, _Story(patch.pr, patch, {}, {}, proven)
+            )
+            story.patch = patch
+            story.carried[one.name] = order, patch
+    names = {p.name: story for story in found.values() for _, p in story.carried.values()}
+    for one in kept:
+        for name, why in one.left_out.items():
+            if name in names and one.name not in names[name].carried:
+                names[name].left_out[one.name] = why
+    return list(found.values())
+
+
+def _standing(
+    kept: Sequence[Kept],
+    stories: Iterable[_Story],
+    facts: Mapping[int, PullRequest],
+    project: str,
 ) -> Iterator[str]:
-    yield f"## On {escaped(name)}\n"
-    yield "| | PR | What it is | Author | Upstream |"
-    yield "|---|---|---|---|---|"
-    for order, patch in enumerate(patches, 1):
-        request = facts.get(patch.pr) if patch.pr else None
+    bases = [one.name for one in kept]
+    yield "## Where each stands\n"
+    yield f"| PR | What it is | Upstream | {' | '.join(map(escaped, bases))} |"
+    yield "|---" * (3 + len(bases)) + "|"
+    for story in stories:
         cells = [
-            str(order),
-            link(patch.pr, project),
-            escaped(patch.subject),
-            escaped(patch.author[0]),
-            _state(request),
+            link(story.pr, project),
+            escaped(story.patch.subject),
+            _state(facts.get(story.pr or 0)),
+            *(_stands(story, base) for base in bases),
         ]
         yield f"| {' | '.join(cells)} |"
-    for patch in patches:
-        request = facts.get(patch.pr) if patch.pr else None
-        yield f"\n### {link(patch.pr, project)} {escaped(patch.subject)}\n"
-        if request and request.why:
-            yield f"{escaped(request.why)}\n"
-        if request and request.gain:
-            yield f"**Gain:** {escaped(request.gain)}\n"
-        if request and request.follow_ups:
-            yield f"Follow-ups: {_links(request.follow_ups, project)}.\n"
-        yield f"{code(patch.name)} changes:\n"
-        yield from (f"- {code(path)}" for path in sorted(patch.paths))
-    yield ""
+    yield "\nThe number is the place in the order. `vpatch matrix` tells of all releases.\n"
+
+
+def _stands(story: _Story, base: str) -> str:
+    if base in story.carried:
+        return f"carried, {story.carried[base][0]}"
+    why = story.left_out.get(base)
+    if why is None:
+        return ""
+    landed = _LANDED.match(why)
+    return escaped(landed[0]) if landed else "left out"
+
+
+def _told(story: _Story, request: PullRequest | None, project: str) -> Iterator[str]:
+    patch = story.patch
+    yield f"## {link(story.pr, project)} {escaped(patch.subject)}\n".replace("##  ", "## ")
+    if author := escaped(patch.author[0]):
+        yield f"By {author}.\n"
+    if request and request.why:
+        yield f"{escaped(request.why)}\n"
+    if request and request.gain:
+        yield f"**Gain:** {escaped(request.gain)}\n"
+    if request and request.follow_ups:
+        yield f"Follow-ups: {_links(request.follow_ups, project)}.\n"
+    if story.proven:
+        yield f"Proof: {code(f'patches/smoke/test_pr{story.pr}.py')}.\n"
+    for paths, bases in _by_paths(story).items():
+        yield f"On {', '.join(map(escaped, bases))} it changes:\n"
+        yield from (f"- {code(path)}" for path in paths)
+        yield ""
+    for why in dict.fromkeys(story.left_out.values()):
+        bases = [base for base, said in story.left_out.items() if said == why]
+        yield f"Not on {', '.join(map(escaped, bases))}: {escaped(why)}\n"
+
+
+def _by_paths(story: _Story) -> dict[tuple[str, ...], list[str]]:
+    """Return the bases by what the patch changes there."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for base, (_, patch) in story.carried.items():
+        found.setdefault(tuple(sorted(patch.paths)), []).append(base)
+    return found
 
 
 def _watched(requests: Iterable[PullRequest], project: str) -> Iterator[str]:

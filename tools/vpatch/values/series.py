@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vpatch.values.patch import Patch
 
 _BASE = re.compile(r"^# This series applies on (?:\S.*? )?(\S+) \(([0-9a-f]{40})\)\s*$")
+_LEFT_OUT = re.compile(r"^# (\S+\.(?:patch|diff)(?:\.gz)?): (.+)$")
 _ENTRY = re.compile(r"^(?P<name>\S+)(?P<options>(?:\s+-\S+)*)\s*(?:\s#.*)?$")
 
 
@@ -41,6 +42,21 @@ class SeriesFile:
     entries: tuple[Entry, ...]
     lines: tuple[str, ...]
     """Every line as it was, unknown ones included."""
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Patches that a comment tells of instead of a line, and what it says."""
+        found: dict[str, str] = {}
+        name = ""
+        for line in self.lines:
+            if said := _LEFT_OUT.match(line):
+                name = said[1]
+                found[name] = said[2].strip()
+            elif name and line.startswith("# ") and not _BASE.match(line):
+                found[name] += f" {line[2:].strip()}"
+            else:
+                name = ""
+        return found
 
 
 @dataclass(frozen=True, slots=True)
