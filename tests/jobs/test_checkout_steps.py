@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from steps import KilledError, Steps, ended
 from support import PYPROJECT, Project, git, lines, series_of, tree_of
 from vpatch.doors.files import Transaction
 from vpatch.doors.git import Repo, init
@@ -22,7 +23,7 @@ from vpatch.values.base import Base
 from vpatch.values.errors import RefusedError, VpatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from vpatch.values.verdict import Replay
 
@@ -101,10 +102,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     made.close()
 
 
-class KilledError(BaseException):
-    """Stands for the end of the process: nothing after it is written any more."""
-
-
 EVERY_WAY = (
     (Path, "replace"),
     (Path, "unlink"),
@@ -117,55 +114,6 @@ EVERY_WAY = (
     (Command, "run"),
 )
 """All by which vpatch changes a checkout."""
-
-
-class Steps:
-    """Counts what a run does to the disk, and ends it before a step.
-
-    Args:
-        end: The number of the step; 0 lets all pass.
-        error: Makes what is raised there.
-        for_good: Whether every later step fails as well, as after ``kill -9``.
-    """
-
-    def __init__(self, end: int, error: Callable[[], BaseException], *, for_good: bool) -> None:
-        self.count = 0
-        self._end = end
-        self._error = error
-        self._for_good = for_good
-
-    def take(self) -> None:
-        """Count one step."""
-        self.count += 1
-        if self.count == self._end or (self._for_good and self.count > self._end > 0):
-            raise self._error()
-
-    def over(self, place: pytest.MonkeyPatch, ways: Iterable[tuple[Any, str]]) -> None:
-        """Wrap functions so that each call is a step."""
-        for owner, name in ways:
-            place.setattr(owner, name, self.wrapped(getattr(owner, name)))
-
-    def wrapped(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that counts as a step."""
-
-        def step(*args: Any, **kwargs: Any) -> Any:
-            self.take()
-            return real(*args, **kwargs)
-
-        return step
-
-
-def ended(
-    run: Callable[[], object], steps: Steps, ways: Iterable[tuple[Any, str]] = EVERY_WAY
-) -> bool:
-    """Run under `steps`; whether it was ended by them."""
-    with pytest.MonkeyPatch.context() as place:
-        steps.over(place, ways)
-        try:
-            run()
-        except (KilledError, KeyboardInterrupt, SystemExit):
-            return True
-    return False
 
 
 @pytest.mark.parametrize("back", [False, True], ids=["apply", "unapply"])
@@ -181,7 +129,7 @@ def test_a_kill_at_any_step_leaves_the_old_state_or_a_change_to_end(
         place = bench.copy("killed", source)
         checkout = Checkout(place, "vllm")
         run = checkout.unapply if back else partial(bench.apply, checkout)
-        if not ended(run, Steps(end, KilledError, for_good=True)):
+        if not ended(run, Steps(end, KilledError, for_good=True), EVERY_WAY):
             break
         after = Checkout(place, "vllm")
         pending = after.interrupted()
@@ -225,7 +173,7 @@ def test_an_interruption_gives_the_whole_or_nothing_at_once(
         place = bench.copy("interrupted", source)
         checkout = Checkout(place, "vllm")
         run = checkout.unapply if back else partial(bench.apply, checkout)
-        if not ended(run, Steps(end, error, for_good=False)):
+        if not ended(run, Steps(end, error, for_good=False), EVERY_WAY):
             break
         found = seen(place)
         assert found in (old, new), f"step {end}"

@@ -56,6 +56,11 @@ checkout: Decorator = click.option(
     type=click.Path(exists=True, file_okay=False),
     help="A vLLM clone of your own, instead of build/vllm-<base>.",
 )
+python: Decorator = click.option(
+    "--python",
+    metavar="PY",
+    help="An environment that has vLLM installed: its interpreter or its folder.",
+)
 json: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print the answer as JSON."
 )

@@ -40,6 +40,7 @@ _COLOURS = {
     "yes": "green",
     "no": "yellow",
     "drifted": "bold red",
+    "partly": "bold red",
 }
 
 
@@ -53,6 +54,11 @@ def _console() -> Console:
 
     width = None if sys.stdout.isatty() else _PIPE
     return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
+
+
+def width() -> int:
+    """Return how many columns there are."""
+    return _console().width
 
 
 def has_room(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> bool:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from vpatch.cli import options, show
-from vpatch.cli.target import find
+from vpatch.cli.target import Named, find, lent, states_in
 from vpatch.values.compiled import compiled_by
 from vpatch.values.proof import Outcome
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Asked, Ready, Session
-    from vpatch.jobs.checkout import Checkout
+    from vpatch.cli.target import Target
     from vpatch.jobs.landmarks import Watched
     from vpatch.values.base import Base
     from vpatch.values.verdict import Result
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.command("status")
 @options.base
 @options.checkout
+@options.python
 @options.series
 @options.json
 @click.pass_obj
@@ -29,6 +30,7 @@ def command(
     session: Session,
     base: str | None,
     checkout: str | None,
+    python: str | None,
     series: str | None,
     *,
     as_json: bool,
@@ -42,18 +44,19 @@ def command(
       vpatch status
       vpatch status --base v0.17.0
       vpatch status --checkout ~/src/vllm --json
+      vpatch status --python ~/venv
     """
-    found, target = find(session, base, checkout)
+    found, target = find(session, Named(base, checkout, python))
     applied = target.applied() if target else None
     asked = session.serving(found, series or (applied.series if applied else None))
-    with session.replayed(asked, target) as ready:
+    with session.replayed(asked, lent(target)) as ready:
         return _answer(session, asked, target, ready, as_json=as_json)
 
 
 def _answer(
     session: Session,
     asked: Asked,
-    target: Checkout | None,
+    target: Target | None,
     ready: Ready,
     *,
     as_json: bool,
@@ -64,12 +67,10 @@ def _answer(
     replay = ready.replay
     states = ["no"] * len(replay.results)
     if target:
-        from vpatch.jobs.checkout import applied_states  # noqa: PLC0415, lazy
-
-        states = applied_states(target, replay, ready.made)
+        states = states_in(target, replay, ready.made)
     carried = [patch.pr for patch in asked.series.patches]
     watched = watch(session.facts, carried, ready.landmarks)
-    ok = replay.ok and "drifted" not in states
+    ok = replay.ok and not {"drifted", "partly"}.intersection(states)
     pending = target.interrupted() if target else False
     proofs = remembered(session.proofs, replay, session.folder.smoke)
     compiled = compiled_by(replay)
@@ -101,7 +102,7 @@ def _answer(
 def _print(
     session: Session,
     asked: Asked,
-    target: Checkout | None,
+    target: Target | None,
     ready: Ready,
     states: list[tuple[str, str]],
 ) -> None:

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vpatch.cli import options, show
-from vpatch.cli.target import find
+from vpatch.cli import environment, options, show
+from vpatch.cli.target import Named, find, lent
 from vpatch.values.errors import BadInputError
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
-    from vpatch.cli.session import Session
+    from vpatch.cli.environment import Seen
+    from vpatch.cli.session import Asked, Ready, Session
+    from vpatch.cli.target import Target
 
 
 @click.command("verify")
 @options.base
 @options.checkout
+@options.python
 @options.series
 @options.json
 @click.pass_obj
@@ -25,20 +28,23 @@ def command(
     session: Session,
     base: str | None,
     checkout: str | None,
+    python: str | None,
     series: str | None,
     *,
     as_json: bool,
 ) -> int:
-    r"""Compare a checkout, file by file and by content, with the replay and with its HEAD.
+    r"""Compare a checkout or an installed vLLM, file by file, with what the series makes.
+
+    All is told by content. A checkout is compared with its HEAD as well. Of an installed vLLM
+    it says which patches it holds, whoever put them there, and needs no record of that.
 
     \b
     Examples:
       vpatch verify
       vpatch verify --checkout ~/src/vllm --json
+      vpatch verify --python ~/venv
     """
-    from vpatch.jobs.checkout import drift  # noqa: PLC0415, lazy
-
-    found, target = find(session, base, checkout)
+    found, target = find(session, Named(base, checkout, python))
     if target is None:
         raise BadInputError(
             "no checkout to verify",
@@ -48,24 +54,45 @@ def command(
     applied = target.applied()
     name = series or (applied.series if applied else None)
     asked = session.serving(found, name, applied.upto if applied else None)
-    with session.replayed(asked, target) as ready:
-        replay = ready.replay
-        drifted = drift(target, replay, ready.made, session.config.upstream.package)
+    with session.replayed(asked, lent(target)) as ready:
+        seen = _seen(session, asked, target, ready)
         pending = target.interrupted()
-        ok = not drifted and replay.ok and not pending
+        ok = not seen.drift and ready.replay.ok and not pending
         if as_json:
             answer = {"base": found.as_json(), "target": str(target.root), "ok": ok}
-            show.print_json(answer | {"drift": [one.as_json() for one in drifted]})
-            return 0 if ok else 1
-        for one in drifted:
-            click.echo(printable(f"{one.kind:<10}  {one.path}"))
-        show.print_notes(result for result in replay.results if not result.verdict.good)
-        if pending:
-            click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
-        names = f"{len(drifted)} files differ" if len(drifted) != 1 else "1 file differs"
-        whole = f"{asked.name} on {found.name}"
-        words = (
-            f"{target.root} holds {whole}, nothing differs" if ok else f"{names} from {whole}"
-        )
-        click.echo(words)
+            show.print_json(answer | seen.as_json())
+        else:
+            _print(asked, target, ready, seen, ok=ok)
         return 0 if ok else 1
+
+
+def _seen(session: Session, asked: Asked, target: Target, ready: Ready) -> Seen:
+    clone = lent(target)
+    if clone is None:
+        return environment.look(asked, target, ready)
+    from vpatch.jobs.checkout import drift  # noqa: PLC0415, lazy
+
+    package = session.config.upstream.package
+    return environment.Seen(tuple(drift(clone, ready.replay, ready.made, package)))
+
+
+def _print(asked: Asked, target: Target, ready: Ready, seen: Seen, *, ok: bool) -> None:
+    if seen.patches:
+        rows = [
+            (show.label(result.patch), result.patch.subject, state)
+            for result, state in seen.patches
+        ]
+        show.print_table(("PR", "Patch…", "Applied"), rows)
+    for one in seen.drift:
+        click.echo(printable(f"{one.kind:<10}  {one.path}"))
+    show.print_notes(r for r in ready.replay.results if not r.verdict.good)
+    for note in seen.notes:
+        show.print_note(note)
+    if target.interrupted():
+        click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
+    count = len(seen.drift)
+    names = f"{count} files differ" if count != 1 else "1 file differs"
+    whole = f"{asked.name} on {asked.base.name}"
+    click.echo(
+        f"{target.root} holds {whole}, nothing differs" if ok else f"{names} from {whole}"
+    )

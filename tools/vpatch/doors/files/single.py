@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 import secrets
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 _WAIT = 600
 """Seconds to wait for another run before giving up."""
+_PAUSE = 0.05
+"""Seconds between two looks at a lock."""
 
 
 def read(path: Path) -> bytes:
@@ -95,6 +100,11 @@ def _no(error: OSError, path: Path, verb: str) -> VpatchError:
     return VpatchError(f"cannot {verb} it ({error.strerror})", where=str(path), hint=hint)
 
 
+def _busy(path: Path) -> VpatchError:
+    hint = "wait for it, or end it"
+    return VpatchError("another vpatch is at work", where=str(path), hint=hint)
+
+
 @contextmanager
 def lock(path: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
     """Hold a lock file, so that one run at a time works on a store or a target.
@@ -117,11 +127,51 @@ def lock(path: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
             waiting(f"waiting for another vpatch that works on {path.parent}")
             held.acquire(timeout=_WAIT)
     except Timeout as error:
-        hint = "wait for it, or end it"
-        raise VpatchError("another vpatch is at work", where=str(path), hint=hint) from error
+        raise _busy(path) from error
     except OSError as error:
         raise _no(error, path, "lock") from error
     try:
         yield
     finally:
         held.release()
+
+
+@contextmanager
+def hold(path: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Hold a file that is there anyway as a lock, so that none of vpatch's own is left.
+
+    Args:
+        path: The file; it is opened, and neither read nor written. No run may replace it.
+        waiting: Called once with a line for people if another run holds it.
+
+    Raises:
+        VpatchError: The other run did not end within ten minutes, or the file can't be held.
+    """
+    with explained(path, "lock"):
+        try:
+            # A network disk locks only what is open for writing.
+            held = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        end = time.monotonic() + _WAIT
+        said = False
+        while not _locked(held, path):
+            if not said:
+                waiting(f"waiting for another vpatch that works on {path.parent}")
+                said = True
+            if time.monotonic() > end:
+                raise _busy(path)
+            time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(held)
+
+
+def _locked(held: int, path: Path) -> bool:
+    with explained(path, "lock"):
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

@@ -28,6 +28,7 @@ from vpatch.values.tree import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from vpatch.values.tree import Change
@@ -81,10 +82,9 @@ class Checkout:
                 hint=f"name a folder whose pyproject.toml is {self._package}'s",
             )
 
-    @property
-    def lock_file(self) -> Path:
-        """The lock that a run holds while it changes this checkout."""
-        return self._own / "lock"
+    def hold(self, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Hold it for this run alone."""
+        return files.lock(self._own / "lock", waiting=waiting)
 
     def head(self) -> tuple[str, str]:
         """Return the branch that is checked out (empty for none) and the commit.

@@ -1,0 +1,240 @@
+"""Tell by content alone what of a series an installation holds, and where it differs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vpatch.doors.files import explained
+from vpatch.jobs.installation.note import Originals
+from vpatch.values.applied import read_applied
+from vpatch.values.compiled import compiled
+from vpatch.values.drift import Drift, States
+from vpatch.values.errors import FormatError
+from vpatch.values.paths import decode, encode
+from vpatch.values.record import Record, digest_from, read_record
+from vpatch.values.tree import Entry, blob_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from vpatch.doors.git import Repo
+    from vpatch.jobs.installation.target import Installation
+    from vpatch.values.patch import Patch
+    from vpatch.values.record import Listed
+    from vpatch.values.verdict import Replay, Verdict
+
+_PLAIN, _PROGRAM = "100644", "100755"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an installation's files are, beside what a replay says."""
+
+    drift: tuple[Drift, ...]
+    own: tuple[str, ...]
+    """Files that are not the base's and that the distribution brought so itself."""
+
+
+def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
+    """Say of each patch whether an installation's files hold it, without any record.
+
+    Args:
+        target: The installation.
+        replay: What it should hold.
+        made: Where the replay's objects are.
+
+    Returns:
+        ``yes``, ``partly``, ``no`` or ``drifted`` for each patch. A file is known by its states
+        in the replay; where it is in none of them, the patch's hunks are looked for in it.
+        ``drifted`` is where none is found in such a file.
+    """
+    start = f"{target.package}/"
+    touched = [path for path in replay.touched if path.startswith(start)]
+    states = States.of(replay, made.entries(replay.base.commit, touched))
+    with explained(target.root, "read"):
+        lying = {path: _lying(target.places.site / path) for path in touched}
+    at = {path: _last(states.known[path], lying[path]) for path in touched}
+    strange = {path for path in touched if at[path] is None and lying[path]}
+    look = _Look(made, target.places.site, strange)
+    found = []
+    for result, steps in zip(replay.results, states.steps, strict=True):
+        # Tests and pages are not installed; what is compiled tells nothing.
+        files = {path: step for path, step in steps.items() if path in at}
+        if not steps:
+            files = {path: 0 for path in result.patch.paths if path in at}
+        if not files and result.verdict.good:
+            found.append("no" if compiled(steps) else "yes")
+            continue
+        known = [
+            (at[path] or 0) >= step for path, step in files.items() if at[path] is not None
+        ]
+        lost = [path for path in files if at[path] is None]
+        found.append(_state(result.verdict, known, look.hunks(result.patch, lost), lost))
+    return found
+
+
+def _lying(place: Path) -> Entry | None:
+    if not place.is_file():
+        return None
+    mode = _PROGRAM if os.access(place, os.X_OK) else _PLAIN
+    return Entry(mode, blob_id(place.read_bytes()))
+
+
+def _last(states: list[Entry | None], lying: Entry | None) -> int | None:
+    """Return how many changes of a file are in, None where it is none of its states.
+
+    Wheels do not keep every right to run, so that the mode counts only where it alone tells.
+    """
+    ids = [state.oid if state else None for state in states]
+    same = [step for step, oid in enumerate(ids) if oid == (lying.oid if lying else None)]
+    modes = {state.mode for step in same if (state := states[step])}
+    if lying and len(modes) > 1:
+        same = [step for step in same if states[step] == lying]
+    return same[-1] if same else None
+
+
+class _Look:
+    """Looks for hunks in files that are in none of their known states."""
+
+    def __init__(self, made: Repo, site: Path, strange: set[str]) -> None:
+        self._made = made
+        self._entries: dict[str, Entry | None] = {}
+        if strange:
+            names = sorted(strange)
+            asked = encode("".join(f"{site / name}\n" for name in names))
+            command = ["hash-object", "-w", "--no-filters", "--stdin-paths"]
+            ids = decode(made.run(*command, stdin=asked).out).split()
+            self._entries = {
+                name: Entry(_PLAIN, oid) for name, oid in zip(names, ids, strict=True)
+            }
+
+    def hunks(self, patch: Patch, paths: list[str]) -> list[bool]:
+        """Say of each hunk that a patch has in some files whether it is in them."""
+        files = [file for file in patch.files if file.paths & set(paths)]
+        if not files:
+            return []
+        with self._made.stage() as stage:
+            # A file that is gone has no entry: its hunks are not in.
+            stage.reset({path: self._entries.get(path) for path in paths})
+            diff = b"".join(file.text() for file in files)
+            ran = stage.apply(diff, "--reject", "--reverse")
+        placed = read_applied(ran.err, files, reverse=True)
+        return [place is not None for file in placed for place in file]
+
+
+def _state(verdict: Verdict, known: list[bool], hunks: list[bool], lost: list[str]) -> str:
+    if not verdict.good:
+        return "no"
+    found = known + hunks
+    if any(found):
+        return "yes" if all(found) else "partly"
+    return "drifted" if lost else "no"
+
+
+def compare(target: Installation, replay: Replay, made: Repo) -> Found:
+    """Name every file of an installed package that is not what the replay says.
+
+    Args:
+        target: The installation.
+        replay: What it should hold.
+        made: Where the replay's objects are.
+
+    Raises:
+        GitError: git failed.
+        VpatchError: A file can't be read.
+    """
+    with explained(target.root, "read"):
+        return _Comparison(target, replay, made).found()
+
+
+class _Comparison:
+    """The files of an installation, the replay's tree, and RECORD."""
+
+    def __init__(self, target: Installation, replay: Replay, made: Repo) -> None:
+        package = target.package
+        self._site = target.places.site
+        self._package = package
+        tree = made.entries(f"{replay.tree}:{package}")
+        self._wanted = {f"{package}/{path}": entry for path, entry in tree.items()}
+        self._touched = {path for path in replay.touched if path.startswith(f"{package}/")}
+        self._base = made.entries(replay.base.commit, self._touched)
+        self._record = _record(target)
+
+    def found(self) -> Found:
+        """Compare, file by file."""
+        kinds: dict[str, str] = {}
+        own = []
+        lying = dict(_files(self._site, self._package))
+        for path, place in lying.items():
+            kind = self._kind(path, place)
+            if kind == "own":
+                own.append(path)
+            elif kind:
+                kinds[path] = kind
+        listed = {path for path in self._record if path.startswith(f"{self._package}/")}
+        for path in sorted((listed | set(self._wanted)) - set(lying)):
+            if kind := self._missing(path):
+                kinds[path] = kind
+        drift = tuple(Drift(path, kinds[path]) for path in sorted(kinds))
+        return Found(drift, tuple(sorted(own)))
+
+    def _kind(self, path: str, place: Path) -> str:
+        """Return what is wrong with a file that is there; ``own`` where nobody changed it."""
+        wanted, base = self._wanted.get(path), self._base.get(path)
+        if path in self._touched or wanted:
+            oid = blob_id(place.read_bytes())
+            if wanted and wanted.oid == oid:
+                return ""
+            if base and base.oid == oid:
+                return "unpatched"
+            if path in self._touched:
+                return "modified" if wanted else "added"
+        if path not in self._record:
+            return "modified" if wanted else "added"
+        if _is_as_listed(place, self._record[path]):
+            return "own" if wanted else ""
+        return "modified"
+
+    def _missing(self, path: str) -> str:
+        """Return what is wrong where a file is not there; nothing where it needs not be."""
+        if path in self._wanted and path in self._touched and path not in self._base:
+            return "unpatched"
+        if path in self._touched and path not in self._wanted:
+            return ""  # the series deletes it
+        listed = path in self._record and not path.endswith(".pyc")
+        return "deleted" if listed else ""
+
+
+def _record(target: Installation) -> Mapping[str, Listed | None]:
+    """Return what was said of the files as they were installed, nothing where it is lost."""
+    raw = Originals(target.places, target.applied()).content(target.places.record)
+    try:
+        return read_record(
+            raw or b"", where=str(target.places.site / target.places.record)
+        ).files
+    except FormatError:
+        return Record((), "\n").files
+
+
+def _files(site: Path, package: str) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a package but its byte code."""
+    for folder, folders, names in os.walk(site / package):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for name in names:
+            if not name.endswith(".pyc"):
+                place = site / folder / name
+                yield str(place.relative_to(site)), place
+
+
+def _is_as_listed(place: Path, listed: Listed | None) -> bool:
+    """Whether a file is as it was installed, as far as RECORD tells."""
+    if listed is None or not listed.digest.startswith("sha256="):
+        return True
+    if listed.size is not None and listed.size != place.stat().st_size:
+        return False
+    with place.open("rb") as stream:
+        return digest_from(hashlib.file_digest(stream, "sha256").digest()) == listed.digest

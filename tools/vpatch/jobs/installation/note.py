@@ -1,0 +1,154 @@
+"""What vpatch keeps beside an installed package: a note of what it was given, and originals.
+
+All of it lies in the package's dist-info folder and stands in its RECORD, so that pip takes it
+away with the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from glob import escape
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from vpatch.values import provenance
+from vpatch.values.base import Base
+from vpatch.values.errors import VpatchError
+from vpatch.values.record import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CACHE = "__pycache__"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What an installation was given."""
+
+    base: Base
+    series: str
+    """Name of the series."""
+    upto: str
+    """The last patch, where the call wanted no more; empty for the whole series."""
+    originals: Mapping[str, str | None]
+    """Digest of each file that is changed, as it was installed; None where there was none.
+    Byte code and RECORD are among them."""
+    patched: Mapping[str, str | None]
+    """Digest of each file of the package that is changed, as it is now; None where none is."""
+
+    @classmethod
+    def at(cls, path: Path) -> Note | None:
+        """Return what a file keeps, None where there is none.
+
+        Raises:
+            VpatchError: The file is broken, or can't be read.
+        """
+        try:
+            kept: dict[str, Any] = json.loads(path.read_bytes())
+            kept.pop("schema")
+            return cls(**kept | {"base": Base(**kept["base"])})
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise VpatchError(
+                "the note of what was applied is broken",
+                where=str(path),
+                hint="install the package again; vpatch verify tells what it holds",
+            ) from error
+
+    @property
+    def raw(self) -> bytes:
+        """The file's content."""
+        document = {"schema": 1} | asdict(self)
+        return f"{json.dumps(document, indent=1, sort_keys=True)}\n".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things lie, by their paths below the folder that the package is installed in."""
+
+    site: Path
+    """That folder, ``site-packages``."""
+    info: str
+    """Name of the dist-info folder."""
+
+    @property
+    def record(self) -> str:
+        """The list of the distribution's files."""
+        return f"{self.info}/RECORD"
+
+    @property
+    def provenance(self) -> str:
+        """What the patched package was made of."""
+        return f"{self.info}/{provenance.NAME}"
+
+    @property
+    def note(self) -> str:
+        """What only vpatch needs to know."""
+        return f"{self.info}/vpatch/note.json"
+
+    def kept(self, path: str) -> str:
+        """Return the place of a file's original, under a name that nobody compiles."""
+        return f"{self.info}/vpatch/original/{path}.orig"
+
+    def bytecode(self, path: str) -> list[str]:
+        """Return what byte code lies beside a source file."""
+        source = PurePosixPath(path)
+        if source.suffix != ".py":
+            return []
+        folder = cache_of(path)
+        found = (self.site / folder).glob(f"{escape(source.stem)}.*.pyc")
+        return sorted(f"{folder}/{path.name}" for path in found)
+
+
+class Originals:
+    """The files as they were installed, wherever they lie now.
+
+    Args:
+        places: Where things lie.
+        note: What was applied, None where nothing is.
+    """
+
+    def __init__(self, places: Places, note: Note | None) -> None:
+        self._places = places
+        self._note = note
+
+    def at(self, path: str) -> Path | None:
+        """Return where a file lies, None where there was none."""
+        place = self._places.site / path
+        if self._note and path in self._note.originals:
+            if self._note.originals[path] is None:
+                return None
+            place = self._places.site / self._places.kept(path)
+        return place if place.is_file() else None
+
+    def content(self, path: str) -> bytes | None:
+        """Return what a file held, None where there was none."""
+        place = self.at(path)
+        return place.read_bytes() if place else None
+
+    def bytecode(self, path: str) -> list[str]:
+        """Return the byte code that was installed with a source file."""
+        beside = self._places.bytecode(path)
+        if not self._note or path not in self._note.patched:
+            return beside
+        # What lies there now was made of the patched file.
+        start = f"{cache_of(path)}/{PurePosixPath(path).stem}."
+        return [kept for kept in self._note.originals if kept.startswith(start)]
+
+
+def cache_of(path: str) -> str:
+    """Return the folder of the byte code that Python makes of a source file."""
+    return str(PurePosixPath(path).parent / _CACHE)
+
+
+def is_bytecode(path: str) -> bool:
+    """Whether Python makes this file itself, of another one."""
+    return PurePosixPath(path).parent.name == _CACHE
+
+
+def digest_at(path: Path) -> str | None:
+    """Return the digest of a file as a RECORD has it, None where there is none."""
+    return digest_of(path.read_bytes()) if path.is_file() else None

@@ -1,0 +1,208 @@
+"""Work out what an installation must look like, file by file, before anything is changed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vpatch.doors import files
+from vpatch.jobs.installation.guard import foreign, refuse_compiled, refuse_foreign
+from vpatch.jobs.installation.note import Note, Originals, digest_at, is_bytecode
+from vpatch.values.record import Record, digest_of, read_record
+from vpatch.values.tree import blob_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from vpatch.doors.git import Repo
+    from vpatch.jobs.installation.note import Places
+    from vpatch.values.base import Base
+    from vpatch.values.provenance import Provenance
+    from vpatch.values.tree import Entries, Entry
+    from vpatch.values.verdict import Replay
+
+_PROGRAM = "100755"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What an installation is to be given."""
+
+    replay: Replay
+    made: Repo
+    """Where the replay's objects are."""
+    series: str
+    """Name of the series, to be noted."""
+    upto: str
+    """The last patch, where the series was cut there, to be noted."""
+    provenance: Provenance
+    releases: Callable[[], Sequence[Base]]
+    """The releases at hand, oldest first; asked where the files are not the base's."""
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A file with content of its own."""
+
+    content: bytes
+    mode: int
+
+
+Plan = dict[str, "New | Path | None"]
+"""What is to lie at each path: new content, a file that is there somewhere, or nothing."""
+
+
+def to_apply(delivery: Delivery, places: Places, package: str, before: Note | None) -> Plan:
+    """Return how the files must lie with a series in them.
+
+    Args:
+        delivery: What they are to be given.
+        places: Where things lie.
+        package: The folder of the package.
+        before: What is applied now, None for nothing.
+
+    Raises:
+        RefusedError: The files are not those of the base, or the series needs a compiler.
+    """
+    replay = delivery.replay
+    refuse_compiled(replay)
+    originals = Originals(places, before)
+    record = read_record(
+        files.read(originals.at(places.record) or places.site / places.record),
+        where=str(places.site / places.record),
+    )
+    touched = sorted(path for path in replay.touched if path.startswith(f"{package}/"))
+    base = delivery.made.entries(replay.base.commit, touched)
+    lying = {path: originals.content(path) for path in touched}
+    ids = {path: blob_id(content) for path, content in lying.items() if content is not None}
+    strange = foreign(base, ids, touched, record)
+    if strange:
+        refuse_foreign(delivery.made, replay.base, ids, strange, delivery.releases)
+    new = _new(delivery, base, originals, places, package)
+    byte_code = [made for path in new for made in originals.bytecode(path)]
+    kept = [*new, places.record, *byte_code]
+    note = Note(
+        replay.base,
+        delivery.series,
+        delivery.upto,
+        {path: _digest(originals.at(path)) for path in kept},
+        {path: digest_of(one.content) if one else None for path, one in new.items()},
+    )
+    plan: Plan = dict(new)
+    plan |= _beside(note, before, originals, places)
+    mode = _mode_of(places.site / package / "__init__.py")
+    plan[places.provenance] = New(delivery.provenance.raw, mode)
+    plan[places.note] = New(note.raw, mode)
+    listed = _listed(record, plan, byte_code)
+    plan[places.record] = New(listed.raw, _mode_of(places.site / places.record))
+    return plan
+
+
+def to_unapply(note: Note, places: Places) -> Plan:
+    """Return how the files must lie without the series, bit for bit as they were."""
+    originals = Originals(places, note)
+    plan: Plan = {path: originals.at(path) for path in note.originals}
+    plan |= {places.kept(path): None for path in note.originals}
+    return plan | {places.note: None, places.provenance: None}
+
+
+def differing(plan: Plan, site: Path) -> Plan:
+    """Return the part of a plan that is not yet so."""
+    return {path: wanted for path, wanted in plan.items() if not _is_so(site / path, wanted)}
+
+
+def _is_so(place: Path, wanted: New | Path | None) -> bool:
+    if isinstance(wanted, New):
+        if not place.is_file() or place.read_bytes() != wanted.content:
+            return False
+        return os.access(place, os.X_OK) == bool(wanted.mode & 0o100)
+    return not os.path.lexists(place) if wanted is None else wanted == place
+
+
+def holds(delivery: Delivery, places: Places, package: str) -> bool:
+    """Whether the files hold a series as they lie, whoever put it there."""
+    change = _inside(delivery.replay, package)
+    found = {path: places.site / path for path in change}
+    return bool(change) and all(
+        found[path].is_file() and blob_id(found[path].read_bytes()) == entry.oid
+        if entry
+        else not found[path].exists()
+        for path, entry in change.items()
+    )
+
+
+def _inside(replay: Replay, package: str) -> dict[str, Entry | None]:
+    """Return the change of the package's own files; tests and pages are not installed."""
+    return {path: e for path, e in replay.change.items() if path.startswith(f"{package}/")}
+
+
+def _new(
+    delivery: Delivery, base: Entries, originals: Originals, places: Places, package: str
+) -> dict[str, New | None]:
+    """Return the new content of each file that changes."""
+    change = {
+        path: entry
+        for path, entry in _inside(delivery.replay, package).items()
+        # The wheel left out what the base has and the installation lacks.
+        if not (path in base and originals.at(path) is None)
+    }
+    oids = [entry.oid for entry in change.values() if entry]
+    contents = dict(zip(oids, delivery.made.blobs(oids), strict=True))
+    usual = places.site / package / "__init__.py"
+    return {
+        path: New(contents[entry.oid], _mode(entry, base.get(path), originals.at(path), usual))
+        if entry
+        else None
+        for path, entry in change.items()
+    }
+
+
+def _mode(new: Entry, old: Entry | None, lying: Path | None, usual: Path) -> int:
+    """Return the mode of a file: what it was installed with, unless the series changes it."""
+    mode = _mode_of(lying or usual)
+    if old and old.mode == new.mode:
+        return mode
+    return mode | (mode & 0o444) >> 2 if new.mode == _PROGRAM else mode & ~0o111
+
+
+def _mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777 if path.exists() else 0o644
+
+
+def _digest(path: Path | None) -> str | None:
+    return digest_at(path) if path else None
+
+
+def _beside(note: Note, before: Note | None, originals: Originals, places: Places) -> Plan:
+    """Return what happens to originals: kept, given back, and no longer kept."""
+    plan: Plan = {
+        places.kept(path): originals.at(path)
+        for path, digest in note.originals.items()
+        if digest is not None
+    }
+    for path in before.originals if before else ():
+        if path not in note.originals:
+            plan[path] = originals.at(path)
+            plan[places.kept(path)] = None
+    return plan
+
+
+def _listed(record: Record, plan: Plan, byte_code: list[str]) -> Record:
+    """Return RECORD as it must be: of byte code, nothing is told that is gone."""
+    said: dict[str, bytes | None] = dict.fromkeys(byte_code)
+    for path, wanted in plan.items():
+        if isinstance(wanted, New):
+            said[path] = wanted.content
+        elif wanted is None:
+            said[path] = None
+        elif path not in record.files:
+            said[path] = wanted.read_bytes()
+    return record.with_files(said)
+
+
+def sources(plan: Mapping[str, object], package: str) -> list[str]:
+    """Return the source files of the package that a plan changes."""
+    start = f"{package}/"
+    return [path for path in plan if path.startswith(start) and not is_bytecode(path)]
