@@ -68,12 +68,14 @@ def page(folder: Folder, project: str) -> bytes:
     Raises:
         FormatError: A file that it is made from is broken.
     """
-    proofs = folder.proven()
-    kept = [
-        Kept(name, folder.series(name), folder.series_file(name).left_out, proofs)
-        for name in folder.names()
-    ]
+    kept = [kept_series(folder, name) for name in folder.names()]
     return overview(kept, folder.facts(), project).encode()
+
+
+def kept_series(folder: Folder, name: str) -> Kept:
+    """Return a series as ``PATCHES.md`` tells of it."""
+    left_out = folder.series_file(name).left_out
+    return Kept(name, folder.series(name), left_out, folder.proven())
 
 
 def check(folder: Folder, bases: Bases, project: str) -> Checked:

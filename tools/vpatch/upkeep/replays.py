@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vpatch.jobs.bases.store import init_store
 from vpatch.jobs.landmarks import find_landmarks
 from vpatch.jobs.replay import Memory, Setting, Shared, replay
+from vpatch.values.base import is_commit
 from vpatch.values.errors import VpatchError
 from vpatch.values.resolution import chosen
 
@@ -118,7 +119,9 @@ class Replays:
             return None
         try:
             known = self.bases.find(own.commit) if own.commit else None
-            found = known or self.bases.get(own.name)
+            # The name of a commit is a part of its id, by which a server finds nothing.
+            whole = own.commit if is_commit(own.name) else ""
+            found = known or self.bases.get(whole or own.name)
             self.bases.complete(found)
         except VpatchError as error:
             self._say(f"no three-way merge: {error}")

@@ -206,12 +206,16 @@ def _trailed(
     made: Repo, replay: Replay, wanted: Sequence[int], mails: Sequence[Mail | None]
 ) -> list[Mail | None]:
     """Set the trailer ``Rebased-From`` of each mail that is for another base."""
+    own = replay.series.base
+    if own is None or own.name == replay.base.name:
+        # Nothing tells where it is from, or it only makes room for another patch at home.
+        return list(mails)
     moved = {
         at: mail.message
         for at, mail in zip(wanted, mails, strict=True)
         if mail and not _is_unchanged(replay.results[at], replay.changes[at])
     }
-    told = _with_trailer(made, moved, f"Rebased-From: {_from(replay)}") if moved else {}
+    told = _with_trailer(made, moved, f"Rebased-From: {own.name}") if moved else {}
     return [
         mail.saying(told[at]) if mail and at in told else mail
         for at, mail in zip(wanted, mails, strict=True)
@@ -231,9 +235,3 @@ def _with_trailer(made: Repo, messages: Mapping[int, bytes], trailer: str) -> di
         for at in range(0, len(names), _MANY):
             made.run(*command, *names[at : at + _MANY])
         return {at: place.read_bytes().removeprefix(title) for at, place in places.items()}
-
-
-def _from(replay: Replay) -> str:
-    """Return how the base is called that the series was made for."""
-    own = replay.series.base
-    return own.name if own else "unknown"

@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpatch.doors import files
-from vpatch.jobs.checkout.conflict import make_conflict, read_solution
+from vpatch.jobs.checkout.conflict import make_conflict
 from vpatch.upkeep.rebase.outcome import Fate, Rebased, Stopped
 from vpatch.upkeep.rebase.page import conflict_page
 from vpatch.upkeep.rebase.source import check_target, series_of, source_for
 from vpatch.upkeep.rebase.state import State, Stop
 from vpatch.upkeep.rewrite import Form, listing, prove, rewrite
+from vpatch.upkeep.solution import keep_resolution
 from vpatch.values.errors import BadInputError, RefusedError, VpatchError
-from vpatch.values.resolution import chosen, read_resolution, resolution_name, resolution_text
+from vpatch.values.resolution import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,31 +193,9 @@ class Rebase:
         return Rebased(state.series, state.onto, replay.results, fates, stopped)
 
     def _keep_resolution(self, state: State, stop: Stop) -> State:
-        tree = self._place.tree
-        found = read_solution(tree, onto=stop.onto, tree=stop.tree)
-        if found.markers:
-            raise RefusedError(
-                "conflict markers are left",
-                where=", ".join(str(tree / place) for place in found.markers[:_NAMED]),
-                hint="solve them there, then run vpatch rebase --continue again",
-            )
-        if found.undecided:
-            raise RefusedError(
-                "in conflict, and as the merge left it",
-                where=", ".join(str(tree / path) for path in found.undecided[:_NAMED]),
-                hint="edit it, or say with git add or git rm that it is right, there",
-            )
-        if not found.diff:
-            raise RefusedError(
-                "nothing is left of the patch",
-                where=str(tree),
-                hint="vpatch rebase --skip leaves it out",
-            )
-        name = resolution_name(stop.patch, state.onto, stop.key)
-        text = resolution_text(stop.patch, state.series, state.onto, stop.key, found.diff)
-        # A change that no patch can carry is refused now, not by the next run.
-        read_resolution(name, text)
-        files.write(self._folder.resolutions / name, text)
+        hints = "vpatch rebase --continue", "vpatch rebase --skip"
+        made_for = state.series, state.onto
+        name = keep_resolution(self._folder, self._place.tree, stop, made_for, hints)
         return replace(state, solved=(*state.solved, name), stop=None)
 
 

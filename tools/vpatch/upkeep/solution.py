@@ -1,0 +1,62 @@
+"""Keep how a person solved a conflict, for the next time that it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpatch.doors import files
+from vpatch.jobs.checkout.conflict import read_solution
+from vpatch.values.errors import RefusedError
+from vpatch.values.resolution import read_resolution, resolution_name, resolution_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vpatch.jobs.folder import Folder
+    from vpatch.upkeep.rebase.state import Stop
+    from vpatch.values.base import Base
+
+_NAMED = 5
+"""Files that one message names."""
+
+
+def keep_resolution(
+    folder: Folder, tree: Path, stop: Stop, made_for: tuple[str, Base], hints: tuple[str, str]
+) -> str:
+    """Write down what a person made of a conflict, and return the file's name.
+
+    Args:
+        folder: The project's folder.
+        tree: The work tree that was made of it.
+        stop: The conflict.
+        made_for: The name of the patch's series, and the base that it was in conflict with.
+        hints: How to go on, and how to leave the patch out.
+
+    Raises:
+        RefusedError: It is not solved.
+    """
+    series, onto = made_for
+    go_on, leave_out = hints
+    found = read_solution(tree, onto=stop.onto, tree=stop.tree)
+    if found.markers:
+        raise RefusedError(
+            "conflict markers are left",
+            where=", ".join(str(tree / place) for place in found.markers[:_NAMED]),
+            hint=f"solve them there, then run {go_on} again",
+        )
+    if found.undecided:
+        raise RefusedError(
+            "in conflict, and as the merge left it",
+            where=", ".join(str(tree / path) for path in found.undecided[:_NAMED]),
+            hint="edit it, or say with git add or git rm that it is right, there",
+        )
+    if not found.diff:
+        raise RefusedError(
+            "nothing is left of the patch", where=str(tree), hint=f"{leave_out} leaves it out"
+        )
+    name = resolution_name(stop.patch, onto, stop.key)
+    text = resolution_text(stop.patch, series, onto, stop.key, found.diff)
+    # A change that no patch can carry is refused now, not by the next run.
+    read_resolution(name, text)
+    files.write(folder.resolutions / name, text)
+    return name
