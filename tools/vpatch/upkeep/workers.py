@@ -20,6 +20,9 @@ from vpatch.values.errors import VpatchError
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
+_AGAIN = 0.1
+"""Seconds after which a process that is to end is told so again."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -85,23 +88,25 @@ def _parts(tasks: Sequence[Task], count: int) -> Iterator[Sequence[Task]]:
 def _crew(opened: Opened[Task, Answer], count: int) -> Iterator[dict[Connection, ForkProcess]]:
     """Start processes, each by the pipe to it, and leave none."""
     crew: dict[Connection, ForkProcess] = {}
+    done = False
     # A terminal's Ctrl-C goes to all processes; to end these is for their parent alone.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         for _ in range(count):
             pipe, process = _started(opened, list(crew))
             crew[pipe] = process
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         yield crew
-    except BaseException:
-        for process in crew.values():
-            process.terminate()
-        raise
+        done = True
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for pipe, process in crew.items():
+        for pipe in crew:
             pipe.close()
-            process.join()
+        while alive := [process for process in crew.values() if process.is_alive()]:
+            for process in alive if not done else ():
+                process.terminate()
+            # Then once more: just before a call that waits, Python does not see a signal.
+            alive[0].join(_AGAIN)
 
 
 def _started(
@@ -139,18 +144,19 @@ def _work(
     others: Sequence[Connection],
 ) -> None:
     """Do tasks in a process of its own, until there are no more or nobody asks."""
-    signal.signal(signal.SIGTERM, _leave)
     for other in others:
         # While a copy of its end is open here, a pipe does not tell that its owner is gone.
         other.close()
+    signal.signal(signal.SIGTERM, _leave)
     try:
         with opened() as do:
             try:
+                # Only here: neither opening nor tidying up is to be cut short.
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
                 for task in _handed(pipe):
                     pipe.send(do(task))
             finally:
-                # What follows is tidying up, which is not to be cut short.
-                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     except ConnectionError:
         return
     except Exception as error:  # noqa: BLE001, whatever it is, the caller is told
@@ -165,4 +171,5 @@ def _handed(pipe: Connection) -> Iterator[Any]:
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     sys.exit(1)
