@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import socket
 import subprocess
 import threading
 import time
+from copy import copy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -169,6 +171,15 @@ class Origin(Project):
         git(folder, "clone", "-q", "--bare", str(folder), str(served))
         git(served, "config", "uploadpack.allowFilter", str(filters).lower())
         git(folder, "remote", "add", "origin", str(served))
+
+    def beside(self, folder: Path, served: Path) -> Origin:
+        """Return a copy of the project, and of what servers show of it."""
+        found = copy(self)
+        found.folder, found.served = folder, served
+        shutil.copytree(self.folder, folder)
+        shutil.copytree(self.served, served)
+        git(folder, "remote", "set-url", "origin", str(served))
+        return found
 
     def push(self) -> None:
         """Show the project's branches and tags to the world as they are now."""

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpatch.doors.git import GitError, Repo
-from vpatch.values.base import is_commit
-from vpatch.values.errors import VpatchError
+from vpatch.doors.git.history import first_parent, steps, way
+from vpatch.values.base import Base, is_commit
+from vpatch.values.errors import BadInputError, VpatchError
 from vpatch.values.paths import decode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from vpatch.jobs.bases.progress import Progress
+    from vpatch.values.commit import Commit
 
 _FULL = 40
 """Hex digits of a commit id."""
@@ -51,11 +55,13 @@ class Remote:
             VpatchError: The remote gave no answer.
         """
         wanted = self._find(name)
-        if wanted is None:
-            return None
+        return self._fetch(name, wanted, "--depth=1") if wanted else None
+
+    def _fetch(self, name: str, wanted: str, depth: str) -> str | None:
+        """Fetch what the server knows by an exact name, with as much history as `depth`."""
         # A promisor remote is where git gets files that were left out (partial-clone.txt).
         self._store.run("config", f"remote.{self._name}.url", self._url)
-        options = ["-q", "--no-tags", "--depth=1", "--filter=blob:none"]
+        options = ["-q", "--no-tags", depth, "--filter=blob:none"]
         # A history without folders may be here; what git thinks it has must not count.
         options.append("--refetch")
         with self._progress.track(f"fetch {name}", None):
@@ -70,11 +76,53 @@ class Remote:
             raise VpatchError("it is no commit", where=f"{name} of {shown(self._url)}")
         return commit
 
-    def _find(self, name: str) -> str | None:
-        """Return what to ask the server for."""
+    def history(self, since: str, until: str) -> tuple[str, str]:
+        """Fetch the commits that lead to one release and not to another.
+
+        The two are often on branches of their own: the way begins where these part.
+
+        Args:
+            since: The name of the older release.
+            until: The name of the newer one, or a full commit.
+
+        Returns:
+            The commit at which the way begins, and the one at which it ends.
+
+        Raises:
+            BadInputError: The remote has no such release.
+            VpatchError: The remote gave no answer.
+        """
+        kept = f"refs/vpatch/way/{self._name}/{since}/{until}"
+        before, last = (self._store.tip(f"{kept}/{end}") for end in ("before", "last"))
+        # A later fetch of one commit alone may have cut the way off.
+        if before and last and self._store.tip(f"{kept}/first") in way(self._store, last):
+            return before, last
+        refs = self._refs()
+        tag = f"refs/tags/{since}"
+        wanted = until if is_commit(until) else f"refs/tags/{until}"
+        if tag in refs and (wanted in refs or wanted == until):
+            last = self._fetch(f"the history of {until}", wanted, f"--shallow-exclude={tag}")
+        else:
+            last = None
+        if last is None:
+            where = f"{since} to {until} of {shown(self._url)}"
+            raise BadInputError("no such history", where=where)
+        first = way(self._store, last)[-1]
+        parent = first_parent(self._store, first)
+        before = (self._fetch(parent[:12], parent, "--depth=1") if parent else None) or first
+        for end, commit in {"before": before, "first": first, "last": last}.items():
+            self._store.set_ref(f"{kept}/{end}", commit)
+        return before, last
+
+    def _refs(self) -> dict[str, str]:
+        """Return every ref of the server, with the id of what it points at."""
         lines = decode(self._reach("ls-remote", "--", self._url)).split("\n")[:-1]
         pairs = (line.split("\t", 1) for line in lines)
-        refs = {ref: oid for oid, ref in pairs}
+        return {ref: oid for oid, ref in pairs}
+
+    def _find(self, name: str) -> str | None:
+        """Return what to ask the server for."""
+        refs = self._refs()
         for ref in (f"refs/tags/{name}", f"refs/heads/{name}", name):
             if ref in refs:
                 return ref
@@ -124,6 +172,36 @@ class Remote:
                 hint="check the address and the network; -v shows git's own words",
                 detail=error.detail.replace(self._url, shown(self._url)),
             ) from error
+
+
+def states(
+    store: Repo, since: str, ends: tuple[str, str], paths: Collection[str], source: str
+) -> tuple[Base, list[tuple[Commit, Base]]]:
+    """Return the commits of a way that touch paths, each with the state that it leaves.
+
+    Args:
+        store: The store that holds the way.
+        since: The name of the release that it leads on from.
+        ends: The commits at which it begins and ends, see `Remote.history`.
+        paths: The files.
+        source: Where it came from.
+
+    Returns:
+        The state at which the way begins, and the commits, oldest first.
+    """
+    before, last = ends
+    found = steps(store, before, last, paths)
+    if found and not store.changed(before, found[0].oid).keys() & set(paths):
+        # Where the history that was fetched begins, git takes every file for new.
+        found = found[1:]
+    # As git-describe(1) names them, so that the release below is known.
+    names = [
+        f"{since}-{number}-g{oid[:12]}"
+        for number, oid in enumerate([before, *(commit.oid for commit in found)])
+    ]
+    first = Base(names[0], before, source)
+    pairs = zip(found, names[1:], strict=True)
+    return first, [(commit, Base(name, commit.oid, source)) for commit, name in pairs]
 
 
 def address(url: str) -> str:

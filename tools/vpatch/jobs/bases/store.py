@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING
 from vpatch.doors.files import lock, write
 from vpatch.doors.git import Repo, init
 from vpatch.jobs.bases.archive import stream_archive
-from vpatch.jobs.bases.remote import Remote, address, shown
+from vpatch.jobs.bases.remote import Remote, address, shown, states
 from vpatch.values.base import Base, canonical, is_commit, version_of
 from vpatch.values.errors import BadInputError, FormatError, VpatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from vpatch.doors.index import Archive, Index
     from vpatch.jobs.bases.progress import Progress
+    from vpatch.values.commit import Commit
     from vpatch.values.config import Upstream
 
 _BROKEN = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
@@ -271,6 +272,31 @@ class Bases:
             if missing:
                 self._remote.complete(missing)
             self.store.set_ref(mark, base.commit)
+
+    def history(
+        self, since: Base, until: Base, paths: Collection[str]
+    ) -> tuple[Base, list[tuple[Commit, Base]]] | None:
+        """Return the commits that touch paths on the way from one release to another.
+
+        Args:
+            since: The older release.
+            until: The newer release, or another base of the git remote's.
+            paths: The files.
+
+        Returns:
+            The state at which the way begins, and the commits, oldest first, each with the
+            state that it leaves; None without a git remote.
+
+        Raises:
+            BadInputError: The remote does not have the two.
+            VpatchError: The remote gave no answer.
+        """
+        if not self._url:
+            return None
+        name = until.name if version_of(until.name) else until.commit
+        with self._alone():
+            ends = self._remote.history(since.name, name)
+        return states(self.store, since.name, ends, paths, shown(self._url))
 
     def _from_remote(self, base: Base) -> bool:
         return bool(self._url) and base.source == shown(self._url)
