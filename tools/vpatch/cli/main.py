@@ -27,6 +27,7 @@ VERBS = {
     "status": "Show what each patch does on a base, and whether it is applied",
     "matrix": "Show what each patch does on every release",
     "verify": "Compare a checkout with what the series makes of its base",
+    "explain": "Say why a patch has no place on a base, and which release broke it",
     "rebase": "Write the series for another base",
     "smoke": "Prove patches by their smoke tests, red without, green with",
     "wheel": "Write a patched wheel, without compiling",
