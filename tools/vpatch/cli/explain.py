@@ -32,8 +32,8 @@ def command(
 
     \b
     Examples:
-      vpatch explain 34863 --base v0.20.0
-      vpatch explain 33303 --base v0.33.0 --series v0.16.0
+      vpatch explain 33303 --base latest
+      vpatch explain 34863 --base v0.20.0 --series v0.16.0
       vpatch --upstream https://github.com/vllm-project/vllm explain 35358 --base main
     """
     from vpatch.upkeep.explain import explain, lines  # noqa: PLC0415, lazy
