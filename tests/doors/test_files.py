@@ -132,6 +132,56 @@ def test_a_lock_where_nothing_can_be_made(tmp_path: Path) -> None:
         pass  # pragma: no cover
 
 
+def _hold_file(place: str, held: threading.Event, go: threading.Event) -> None:
+    with files.hold(Path(place), waiting=lambda _: None):
+        held.set()
+        go.wait(20)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o444])
+def test_a_file_that_is_there_anyway_is_held(tmp_path: Path, mode: int) -> None:
+    """One run at a time, even by a file that can't be written; it stays as it is, alone."""
+    place = tmp_path / "METADATA"
+    place.write_text("Name: vllm\n")
+    place.chmod(mode)
+    before = place.stat()
+    context = multiprocessing.get_context("spawn")
+    held, go = context.Event(), context.Event()
+    other = context.Process(target=_hold_file, args=(str(place), held, go))
+    other.start()
+    assert held.wait(20)
+    said: list[str] = []
+
+    def waiting(line: str) -> None:
+        said.append(line)
+        go.set()
+
+    with files.hold(place, waiting=waiting):
+        assert said == [f"waiting for another vpatch that works on {tmp_path}"]
+    other.join()
+    assert place.read_text() == "Name: vllm\n"
+    assert place.stat().st_mtime_ns == before.st_mtime_ns
+    assert list(tmp_path.iterdir()) == [place]
+
+
+def test_a_file_that_nobody_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the longest wait there is a message; a file that is not there gives one at once."""
+    monkeypatch.setattr(single, "_WAIT", 0.1)
+    place = tmp_path / "METADATA"
+    with (
+        pytest.raises(VpatchError, match=r"cannot lock it \(No such file"),
+        files.hold(place, waiting=lambda _: None),
+    ):
+        pass  # pragma: no cover
+    place.touch()
+    with (
+        files.hold(place, waiting=lambda _: None),
+        pytest.raises(VpatchError, match="another vpatch is at work"),
+        files.hold(place, waiting=lambda _: None),
+    ):
+        pass  # pragma: no cover
+
+
 # Many files
 
 

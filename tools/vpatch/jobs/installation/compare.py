@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from vpatch.doors.git import Repo
     from vpatch.jobs.installation.target import Installation
+    from vpatch.values.applied import Placed
+    from vpatch.values.diff import FileDiff
     from vpatch.values.patch import Patch
     from vpatch.values.record import Listed
-    from vpatch.values.verdict import Replay, Verdict
+    from vpatch.values.verdict import Replay, Result
 
 _PLAIN, _PROGRAM = "100644", "100755"
 
@@ -50,7 +52,7 @@ def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
     Returns:
         ``yes``, ``partly``, ``no`` or ``drifted`` for each patch. A file is known by its states
         in the replay; where it is in none of them, the patch's hunks are looked for in it.
-        ``drifted`` is where none is found in such a file.
+        ``drifted`` is where neither their new lines are there nor the old ones.
     """
     start = f"{target.package}/"
     touched = [path for path in replay.touched if path.startswith(start)]
@@ -60,21 +62,30 @@ def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
     at = {path: _last(states.known[path], lying[path]) for path in touched}
     strange = {path for path in touched if at[path] is None and lying[path]}
     look = _Look(made, target.places.site, strange)
-    found = []
-    for result, steps in zip(replay.results, states.steps, strict=True):
-        # Tests and pages are not installed; what is compiled tells nothing.
-        files = {path: step for path, step in steps.items() if path in at}
-        if not steps:
-            files = {path: 0 for path in result.patch.paths if path in at}
-        if not files and result.verdict.good:
-            found.append("no" if compiled(steps) else "yes")
-            continue
-        known = [
-            (at[path] or 0) >= step for path, step in files.items() if at[path] is not None
-        ]
-        lost = [path for path in files if at[path] is None]
-        found.append(_state(result.verdict, known, look.hunks(result.patch, lost), lost))
-    return found
+    return [
+        _state(result, steps, at, look)
+        for result, steps in zip(replay.results, states.steps, strict=True)
+    ]
+
+
+def _state(
+    result: Result, steps: Mapping[str, int], at: Mapping[str, int | None], look: _Look
+) -> str:
+    if not result.verdict.good:
+        return "no"
+    # A patch that changes nothing has landed: its files are to be in any known state.
+    wanted = steps or dict.fromkeys(result.patch.paths, 0)
+    # Tests and pages are not installed; what is compiled tells nothing.
+    inside = [path for path in wanted if path in at]
+    if not inside:
+        return "no" if compiled(wanted) else "yes"
+    known = [(path, reached) for path in inside if (reached := at[path]) is not None]
+    found: list[bool | None] = [reached >= wanted[path] for path, reached in known]
+    if lost := [path for path in inside if at[path] is None]:
+        found += look.hunks(result.patch, lost)
+    if any(found):
+        return "yes" if all(found) else "partly"
+    return "drifted" if None in found else "no"
 
 
 def _lying(place: Path) -> Entry | None:
@@ -112,27 +123,27 @@ class _Look:
                 name: Entry(_PLAIN, oid) for name, oid in zip(names, ids, strict=True)
             }
 
-    def hunks(self, patch: Patch, paths: list[str]) -> list[bool]:
-        """Say of each hunk that a patch has in some files whether it is in them."""
+    def hunks(self, patch: Patch, paths: list[str]) -> list[bool | None]:
+        """Say of each hunk that a patch has in some files whether it is in them.
+
+        None stands for a hunk of which neither the new lines nor the old ones are there.
+        """
         files = [file for file in patch.files if file.paths & set(paths)]
-        if not files:
-            return []
+        new = self._fitting(files, paths, reverse=True)
+        old = self._fitting(files, paths, reverse=False)
+        states = [True if n else False if o else None for n, o in zip(new, old, strict=True)]
+        return states or [None]
+
+    def _fitting(
+        self, files: list[FileDiff], paths: list[str], *, reverse: bool
+    ) -> list[Placed | None]:
         with self._made.stage() as stage:
-            # A file that is gone has no entry: its hunks are not in.
+            # A file that is gone has no entry: its hunks have no place.
             stage.reset({path: self._entries.get(path) for path in paths})
             diff = b"".join(file.text() for file in files)
-            ran = stage.apply(diff, "--reject", "--reverse")
-        placed = read_applied(ran.err, files, reverse=True)
-        return [place is not None for file in placed for place in file]
-
-
-def _state(verdict: Verdict, known: list[bool], hunks: list[bool], lost: list[str]) -> str:
-    if not verdict.good:
-        return "no"
-    found = known + hunks
-    if any(found):
-        return "yes" if all(found) else "partly"
-    return "drifted" if lost else "no"
+            ran = stage.apply(diff, "--reject", *(["--reverse"] if reverse else []))
+        placed = read_applied(ran.err, files, reverse=reverse)
+        return [place for file in placed for place in file]
 
 
 def compare(target: Installation, replay: Replay, made: Repo) -> Found:
