@@ -75,6 +75,9 @@ def test_it_stops_with_all_that_is_needed(works: Works) -> None:
     assert "vllm/e.py: hunk 1 (line 12) found other lines in v0.18.0." in page
     assert f"    vpatch -C {works.near.folder} rebase --continue\n" in page
     assert "    -line 15\n    +mine\n" in page
+    upstream = page.partition("## What upstream did\n")[2]
+    assert "first broken in v0.18.0, good in v0.17.0" in upstream
+    assert "+ upstream\n" in upstream
 
 
 def test_a_mergetool_and_an_editor_may_leave_their_files(stopped: Works) -> None:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpatch.upkeep.explain import explain, lines
 from vpatch.upkeep.overview import code, escaped
+from vpatch.values.errors import VpatchError
 from vpatch.values.paths import decode, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vpatch.upkeep.replays import Replays
     from vpatch.values.verdict import Replay, Result
 
+_WIDTH = 96
+"""Columns of what is told of upstream."""
 
-def conflict_page(replay: Replay, lost: Result, command: str) -> bytes:
+
+def conflict_page(replays: Replays, replay: Replay, lost: Result, command: str) -> bytes:
     """Return the page on a patch that has no place.
 
     Args:
+        replays: Where the series was put onto the base.
         replay: What became of the series.
         lost: The patch in conflict.
         command: How the command is called.
@@ -24,7 +31,7 @@ def conflict_page(replay: Replay, lost: Result, command: str) -> bytes:
     base = replay.base.name
     parts = [f"# {code(lost.patch.name)} has no place on {escaped(base)}", ""]
     parts += [escaped(lost.patch.subject), "", f"{escaped(lost.cause)}.", ""]
-    parts += [*_way_on(lost, base, command), *_hunks(lost)]
+    parts += [*_way_on(lost, base, command), *_hunks(lost), *_upstream(replays, replay, lost)]
     return "".join(f"{part}\n" for part in parts).encode()
 
 
@@ -73,3 +80,17 @@ def _hunks(lost: Result) -> Iterator[str]:
             yield ""
             for line in decode(hunk.text).removesuffix("\n").split("\n"):
                 yield f"    {printable(line)}"
+
+
+def _upstream(replays: Replays, replay: Replay, lost: Result) -> Iterator[str]:
+    """Yield what upstream did to these lines, by what is at hand."""
+    yield ""
+    yield "## What upstream did"
+    yield ""
+    try:
+        found = explain(replays, replay.series, lost.patch.name, replay.base, fetches=0)
+    except VpatchError as error:
+        yield f"It cannot be told: {escaped(str(error))}."
+        return
+    for line in lines(found, _WIDTH):
+        yield f"    {line}".rstrip()

@@ -180,10 +180,10 @@ class Rebase:
         if clash:
             stop = Stop(lost.patch.name, clash.key, clash.onto, clash.tree)
         self._place.save(state.stopped_at(stop))
-        page = conflict_page(replay, lost, self._command)
+        self._say(f"making {self._place.tree if clash else self._place.page}")
+        page = conflict_page(self._replays, replay, lost, self._command)
         files.write(self._place.page, page)
         if clash:
-            self._say(f"making the work tree {self._place.tree}")
             make_conflict(self._replays.repo, clash, self._place.tree)
         stopped = Stopped(lost, self._place.tree if clash else None, self._place.page)
         fates = tuple(
