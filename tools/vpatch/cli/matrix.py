@@ -120,6 +120,8 @@ def _made(session: Session, text: str | None, series: str | None, shard: Shard) 
     say = Terminal().say
     name = canonical(series or session.folder.serving(session.usual_base()))
     carried = session.folder.series(name)
+    solved = (one.patch for one in session.folder.all_resolutions())
+    digest = digest_of([*carried.patches, *solved])
     # In every part all of them: what became of a patch may rest on the releases before.
     found = bring(session.bases, named(session.bases, text, say))
     if not found:
@@ -137,7 +139,7 @@ def _made(session: Session, text: str | None, series: str | None, shard: Shard) 
 
         fill(session.replays, carried, bases, take)
     patches = tuple(patch.name for patch in carried.patches)
-    return Matrix(name, digest_of(carried), patches, {base: rows[base] for base in mine}, shard)
+    return Matrix(name, digest, patches, {base: rows[base] for base in mine}, shard)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from vpatch.values.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from vpatch.values.series import Series
+    from vpatch.values.patch import Patch
 
 Cell = dict[str, Any]
 """A result, as JSON shows it."""
@@ -91,7 +91,7 @@ class Matrix:
 
     series: str
     digest: str
-    """Tells this series from another of its name."""
+    """Tells this series, and how its conflicts are solved, from another of its name."""
     patches: tuple[str, ...]
     found: Mapping[str, Row | Missing]
     """By base, in the order of `in_order`."""
@@ -196,10 +196,14 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda name: (not found[name], found[name] or Version("0"), name))
 
 
-def digest_of(series: Series) -> str:
-    """Return what tells a series from every other, 64 hex digits."""
+def digest_of(patches: Iterable[Patch]) -> str:
+    """Return what tells some patches from all others, 64 hex digits.
+
+    Args:
+        patches: Those of a series, and those that solve its conflicts.
+    """
     found = hashlib.sha256()
-    for patch in series.patches:
+    for patch in patches:
         found.update(f"{patch.name} {len(patch.raw)}\n".encode())
         found.update(patch.raw)
     return found.hexdigest()
