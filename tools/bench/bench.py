@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import delivery
 import many
 import one
 from desk import Desk
@@ -27,6 +28,7 @@ BENCHES: dict[str, Callable[[Desk], None]] = {
     "rebase": many.bench_rebase,
     "matrix": many.bench_matrix,
     "bisect": many.bench_bisect,
+    "wheel": delivery.bench_wheel,
 }
 
 

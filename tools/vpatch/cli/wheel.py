@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,7 @@ import click
 from vpatch.cli import options, show
 from vpatch.cli.session import Asked, Ready, Session, Terminal, cache_folder
 from vpatch.values.base import version_of
-from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.errors import BadInputError, FormatError, RefusedError
 from vpatch.values.paths import printable
 from vpatch.values.series import Series
 
@@ -120,7 +121,7 @@ def _official(
     from vpatch.jobs.wheel import check_release, fetch, opened  # noqa: PLC0415, lazy
 
     if official:
-        with opened(official, vouched=False) as wheel:
+        with opened(official) as wheel:
             found = session.bases.get(base or f"v{wheel.version.public}")
             check_release(wheel, found)
             yield wheel, found
@@ -142,8 +143,14 @@ def _official(
         return Index(name, pip_settings())
 
     path = fetch(wheels, name, release, index, Terminal().track)
-    with opened(path, vouched=True) as wheel:
-        yield wheel, found
+    try:
+        with opened(path, sha256=path.parent.name) as wheel:
+            yield wheel, found
+    except FormatError as error:
+        if error.where.startswith(path.name):
+            rmtree(path.parent)
+            error.hint = "run again: it is fetched anew"
+        raise
 
 
 @dataclass(frozen=True)
@@ -172,30 +179,30 @@ def _from_wheel(
     from vpatch.values.compiled import compiled_by  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
         # The wheel is read while git replays.
-        examined = pool.submit(job.examine, wheel, package)
-        with session.replayed(asked) as ready:
-            replay = ready.replay
-            touching = compiled_by(replay)
-            if skip and touching:
-                kept = [p for p in asked.series.patches if p.name not in touching]
-                replay = ready.again(Series(asked.series.base, tuple(kept)))
-            if not replay.ok:
-                return _print_lost(asked, replay, as_json=as_json)
-            if touching and not skip:
-                raise _compiles(touching)
-            python = examined.result()
-            origin = _origin(session, asked, ready, replay, wheel, touching)
-            files = job.changed_files(replay, ready.made, package)
-            if job.is_patched(wheel, origin, files):
-                made = _Made(wheel.path, origin, changed=False)
-            else:
-                foreign = job.foreign_files(wheel, python, replay, ready.made, package)
-                path = job.write_wheel(wheel, files, origin, out)
-                outside = sorted(replay.change.keys() - files.keys())
-                made = _Made(path, origin, outside=outside, foreign=foreign)
-            return _print(asked, replay, made, as_json=as_json)
+        examined = pool.submit(job.examine, wheel, package, cache_folder() / "wheels")
+        ready = stack.enter_context(session.replayed(asked))
+        replay = ready.replay
+        touching = compiled_by(replay)
+        if skip and touching:
+            kept = [p for p in asked.series.patches if p.name not in touching]
+            replay = ready.again(Series(asked.series.base, tuple(kept)))
+        if not replay.ok:
+            return _print_lost(asked, replay, as_json=as_json)
+        if touching and not skip:
+            raise _compiles(touching)
+        python = examined.result()
+        origin = _origin(session, asked, ready, replay, wheel, touching)
+        files = job.changed_files(replay, ready.made, package)
+        if job.is_patched(wheel, origin, files):
+            made = _Made(wheel.path, origin, changed=False)
+        else:
+            foreign = job.foreign_files(wheel, python, replay, ready.made, package)
+            path = job.write_wheel(wheel, files, origin, out)
+            outside = sorted(replay.change.keys() - files.keys())
+            made = _Made(path, origin, outside=outside, foreign=foreign)
+        return _print(asked, replay, made, as_json=as_json)
 
 
 def _from_source(
@@ -217,7 +224,7 @@ def _from_source(
         release = version_of(asked.base.name)
         Terminal().say(f"building {asked.base.name} with {asked.name}; pip's own words follow")
         built = build_wheel(pip, tree, Path(folder), str(release or ""))
-        with opened(built, vouched=False) as wheel:
+        with opened(built) as wheel:
             origin = _origin(session, asked, ready, replay, wheel, {})
             binary = compiled_parts(wheel, ready.made, replay.tree, package)
             path = write_wheel(wheel, {}, origin, out)

@@ -109,10 +109,12 @@ def read_record(raw: bytes, *, where: str) -> Record:
         FormatError: It is no RECORD, or says two things of one file.
     """
     text = decode(raw)
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
-    rows = tuple(
-        _read(line, f"{where}, line {number}") for number, line in enumerate(lines, 1) if line
-    )
+    lines = [line for part in text.split("\n") if (line := part.removesuffix("\r"))]
+    try:
+        found = zip(csv.reader(lines, strict=True), lines, strict=True)
+        rows = tuple(_row_of(fields, line) for fields, line in found)
+    except (csv.Error, ValueError) as error:
+        raise _broken("a line is not a path, a digest and a size", where) from error
     said: dict[str, Listed | None] = {}
     for row in rows:
         if said.setdefault(row.path, row.listed) != row.listed:
@@ -120,16 +122,16 @@ def read_record(raw: bytes, *, where: str) -> Record:
     return Record(rows, "\r\n" if "\r\n" in text else "\n")
 
 
-def _read(line: str, where: str) -> Row:
-    try:
-        fields = next(csv.reader([line], strict=True))
-    except csv.Error as error:
-        raise _broken(f"no line of CSV ({error})", where) from error
+def _row_of(fields: list[str], line: str) -> Row:
+    """Return a row of what CSV finds in its line.
+
+    Raises:
+        ValueError: It is none.
+    """
     path, digest, size = (*fields, "", "")[:_COLUMNS]
     if not path or len(fields) > _COLUMNS or (size and not (size.isascii() and size.isdigit())):
-        raise _broken("it is not a path, a digest and a size", where)
-    listed = Listed(digest, int(size) if size else None) if digest else None
-    return Row(path, listed, line)
+        raise ValueError(path)
+    return Row(path, Listed(digest, int(size) if size else None) if digest else None, line)
 
 
 def _broken(what: str, where: str) -> FormatError:

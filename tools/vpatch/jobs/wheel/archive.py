@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _HEADER = struct.Struct("<4s22xHH")
 """A local header: its mark, and the lengths of the name and the extra field behind it."""
 _MARK = b"PK\3\4"
-_UTF8, _SIZES_BEHIND = 0x800, 0x8
+_SIZES_BEHIND = 0x8
 _UNIX = 3
-_PIECE = 2**20
+_PIECE = 2**18
 
 
 class Writer:
@@ -48,41 +48,48 @@ class Writer:
             self._archive.fp = None
         self._archive.close()
 
-    def copy(self, member: ZipInfo, name: str) -> None:
-        """Copy a member without unpacking it.
+    def copy(self, member: ZipInfo, end: int) -> None:
+        """Copy a member with its header, as it lies in the other archive.
+
+        Args:
+            member: The member.
+            end: Where the next one begins there.
+        """
+        made = copy.copy(member)
+        made.header_offset = self._target.tell()
+        self._source.seek(member.header_offset)
+        self._pour(made, end - member.header_offset)
+
+    def rename(self, member: ZipInfo, name: str) -> None:
+        """Copy a member under another name, without unpacking it.
 
         Raises:
             BadZipFile: It is not where the archive's directory says.
         """
-        self._find(member)
+        self._source.seek(member.header_offset)
+        mark, length, extra = _HEADER.unpack(self._source.read(_HEADER.size))
+        if mark != _MARK:
+            raise BadZipFile(f"{member.filename} is not where the directory says")
+        self._source.seek(length + extra, 1)
         made = copy.copy(member)
         made.filename = name
-        # The header tells the sizes, so that they need not stand behind the content.
+        # The new header tells the sizes, so that they need not stand behind the content.
         made.flag_bits &= ~_SIZES_BEHIND
         made.header_offset = self._target.tell()
         self._target.write(made.FileHeader())
-        left = member.compress_size
+        self._pour(made, member.compress_size)
+
+    def _pour(self, made: ZipInfo, left: int) -> None:
+        """Copy so many bytes from where the source stands, and note whose they are."""
         while left:
             piece = self._source.read(min(left, _PIECE))
             if not piece:
-                raise BadZipFile(f"{member.filename} is cut off")
+                raise BadZipFile(f"{made.filename} is cut off")
             self._target.write(piece)
             left -= len(piece)
         self._archive.filelist.append(made)
-        self._archive.NameToInfo[name] = made
+        self._archive.NameToInfo[made.filename] = made
         self._archive.start_dir = self._target.tell()
-
-    def _find(self, member: ZipInfo) -> None:
-        """Go to where a member's content begins."""
-        self._source.seek(member.header_offset)
-        head = self._source.read(_HEADER.size)
-        if len(head) < _HEADER.size:
-            raise BadZipFile(f"{member.filename} is cut off")
-        mark, name, extra = _HEADER.unpack(head)
-        coding = "utf-8" if member.flag_bits & _UTF8 else "cp437"
-        if mark != _MARK or self._source.read(name) != member.orig_filename.encode(coding):
-            raise BadZipFile(f"{member.filename} is not where the directory says")
-        self._source.seek(extra, 1)
 
     def add(self, name: str, content: bytes, mode: int) -> None:
         """Add a file."""

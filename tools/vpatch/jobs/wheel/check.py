@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vpatch.doors.files import write
 from vpatch.values.base import version_of
-from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.errors import BadInputError, FormatError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from vpatch.doors.git import Repo
     from vpatch.jobs.wheel.source import Wheel
@@ -66,22 +70,32 @@ def is_patched(wheel: Wheel, origin: Provenance, files: Files) -> bool:
     return True
 
 
-def examine(wheel: Wheel, package: str) -> dict[str, str]:
-    """Return the ids that git gives to the Python files of a wheel.
+def examine(wheel: Wheel, package: str, cache: Path) -> dict[str, str]:
+    """Compare every member with RECORD, and return the git ids of the Python files.
 
-    Where nobody vouches for it, every member is compared with RECORD first.
+    That takes longer than all the rest, so what was found is kept under the file's sha256.
 
     Args:
         wheel: The wheel.
         package: Name of the package, which is its folder in tree and wheel.
+        cache: The folder for wheels.
 
     Raises:
-        FormatError: The wheel is broken.
+        FormatError: The wheel is broken, or not the one that the index offers.
     """
-    if not wheel.vouched:
-        wheel.check_content()
+    with wheel.path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    if wheel.sha256 not in ("", sha256):
+        raise FormatError("the wheel is not as it was fetched", where=wheel.path.name)
+    kept = cache / sha256 / "python.json"
+    with suppress(OSError, ValueError):
+        known: dict[str, str] = json.loads(kept.read_bytes())
+        return known
+    wheel.check_content()
     python = (n for n in wheel.members if n.startswith(f"{package}/") and n.endswith(".py"))
-    return {name: _blob_id(wheel.unpacked(name)) for name in python}
+    found = {name: _blob_id(wheel.unpacked(name)) for name in python}
+    write(kept, json.dumps(found).encode())
+    return found
 
 
 def foreign_files(

@@ -1,12 +1,11 @@
 """The official wheel of a release: from the cache, else from the package index.
 
-In the cache a wheel lies in a folder that has the index's sha256 for a name. It is checked by
-that each time, so that neither the index nor every single member need be asked again.
+In the cache a wheel lies in a folder that has the index's sha256 for a name, so that it can be
+checked again without the index.
 """
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from packaging.tags import sys_tags
@@ -46,7 +45,7 @@ def fetch(
     """
     pattern = f"*/{canonicalize_name(package).replace('-', '_')}-{version}-*.whl"
     kept = {path.name: path for path in cache.glob(pattern)}
-    if (name := _fitting(kept)) and _is_whole(kept[name]):
+    if name := _fitting(kept):
         return kept[name]
     opened = index()
     try:
@@ -79,11 +78,6 @@ def _fitting(names: Iterable[str]) -> str | None:
         if fits := [ranks[tag] for tag in tags if tag in ranks]:
             found.append((-min(fits), build, name))
     return max(found)[-1] if found else None
-
-
-def _is_whole(path: Path) -> bool:
-    with explained(path, "read"), path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == path.parent.name
 
 
 def _none(package: str, version: Version, offered: Iterable[str]) -> BadInputError:

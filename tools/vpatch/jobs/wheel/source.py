@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import stat
+import struct
 import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +32,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from zipfile import ZipInfo
 
-_UNREADABLE = (BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError)
+_UNREADABLE = (
+    BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+)
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 _ENCRYPTED = 0x1
 _PIECE = 2**20
@@ -50,13 +59,21 @@ class Wheel:
     dist_info: str
     """Name of its dist-info folder."""
     record: Record
-    vouched: bool
-    """Whether its file is known to be the one that the index offers."""
+    sha256: str
+    """What the index says of its file; empty for one that is not from there."""
 
     @cached_property
     def members(self) -> dict[str, ZipInfo]:
         """Its members by name, in order."""
         return {info.filename: info for info in self.archive.infolist()}
+
+    @cached_property
+    def ends(self) -> dict[str, int]:
+        """Where in the file the next member begins, or the archive's directory."""
+        by_place = sorted(self.members.values(), key=lambda info: info.header_offset)
+        starts = [info.header_offset for info in by_place]
+        after = [*starts[1:], self.archive.start_dir]
+        return {info.filename: end for info, end in zip(by_place, after, strict=True)}
 
     @cached_property
     def metadata(self) -> bytes:
@@ -145,12 +162,12 @@ class Wheel:
 
 
 @contextmanager
-def opened(path: Path, *, vouched: bool) -> Iterator[Wheel]:
+def opened(path: Path, *, sha256: str = "") -> Iterator[Wheel]:
     """Open a wheel whose members are those that RECORD lists.
 
     Args:
         path: Its file.
-        vouched: Whether its sha256 was compared with the index's.
+        sha256: What the index says of it, where it is from there.
 
     Raises:
         BadInputError: The file's name is no wheel's.
@@ -167,7 +184,7 @@ def opened(path: Path, *, vouched: bool) -> Iterator[Wheel]:
     with archive:
         _check_members(path, archive.infolist())
         dist_info = _dist_info(path, archive)
-        bare = Wheel(path, archive, dist_info, Record((), "\n"), vouched)
+        bare = Wheel(path, archive, dist_info, Record((), "\n"), sha256)
         raw = bare.unpacked(f"{dist_info}/RECORD")
         record = read_record(raw, where=f"{path.name}, {dist_info}/RECORD")
         wheel = replace(bare, record=record)

@@ -105,8 +105,10 @@ def write_wheel(wheel: Wheel, files: Files, origin: Provenance, out: Path) -> Pa
             renamed = f"{moves.get(top, top)}{slash}{rest}"
             if file := files.get(name):
                 writer.add(name, *file)
+            elif renamed == name:
+                writer.copy(wheel.members[name], wheel.ends[name])
             elif renamed not in own:
-                writer.copy(wheel.members[name], renamed)
+                writer.rename(wheel.members[name], renamed)
         for name, content in own.items():
             writer.add(name, content, _PLAIN)
     return path
