@@ -12,6 +12,7 @@ import logging
 import os
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
@@ -31,7 +32,16 @@ import torch  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+if not hasattr(torch._C._cpu, "_is_avx512_supported"):
+    # v0.17.0 asks the torch of its day, in its child processes as well, before it tries its
+    # kernels, which do not load.
+    torch._C._cpu._is_avx512_supported = lambda: True
+    Path(_SCRATCH.name, "sitecustomize.py").write_text(
+        "import torch\ntorch._C._cpu._is_avx512_supported = lambda: True\n"
+    )
+    paths = [_SCRATCH.name, os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 # The engine's tests need a vLLM whose compiled kernels load: they are asked for by name.
 collect_ignore = ["engine"]
@@ -291,40 +301,48 @@ def minimax_tokenizer(*special: str) -> Any:
     return fast
 
 
-def chat_server(tokenizer: Any, reasoning_parser: str | None, reply: Reply) -> Any:
+def chat_server(
+    tokenizer: Any,
+    reasoning_parser: str | None,
+    reply: Reply,
+    tool_parser: str = "minimax_m2",
+) -> Any:
     """VLLM's chat endpoint before an engine that gives this reply, a token at a time.
 
-    The engine's requests are kept in `server.engine_requests`.
+    What the engine is told of each request's reasoning is kept in `server.reasoning_ended`.
     """
     from vllm.entrypoints.openai.chat_completion.serving import OpenAIServingChat
     from vllm.outputs import CompletionOutput, RequestOutput
+    from vllm.parser import ParserManager
     from vllm.reasoning import ReasoningParserManager
     from vllm.tool_parsers import ToolParserManager
 
-    server = object.__new__(OpenAIServingChat)
+    class Server(OpenAIServingChat):
+        """What vLLM sets at the start, in one release or another, and is not here, is None."""
+
+        def __getattr__(self, name: str) -> None:
+            if name.startswith("__"):
+                raise AttributeError(name)
+
+    server = object.__new__(Server)
     vars(server).update(
         default_chat_template_kwargs={},
         default_sampling_params={},
         enable_auto_tools=True,
         enable_force_include_usage=False,
-        enable_log_deltas=False,
-        enable_log_outputs=False,
-        enable_prompt_tokens_details=False,
-        engine_requests=[],
-        log_error_stack=True,
-        logits_processors=None,
         max_model_len=10000,
         model_config=mock.MagicMock(max_model_len=10000, is_encoder_decoder=False),
         models=mock.MagicMock(),
+        online_renderer=SimpleNamespace(reasoning_effort_map=None),
+        # One for both since v0.20.0.
+        parser_cls=ParserManager.get_parser(tool_parser, reasoning_parser, True),  # noqa: FBT003
+        reasoning_ended=[],
         reasoning_parser_cls=reasoning_parser
         and ReasoningParserManager.get_reasoning_parser(reasoning_parser),
         renderer=SimpleNamespace(tokenizer=tokenizer),
-        request_logger=None,
         response_role="assistant",
-        return_tokens_as_token_ids=False,
         tool_call_id_type="random",
-        tool_parser=ToolParserManager.get_tool_parser("minimax_m2"),
-        use_harmony=False,
+        tool_parser=ToolParserManager.get_tool_parser(tool_parser),
     )
     server.models.model_name.return_value = "tiny"
     prompt_ids = None if reply.prompt is None else tokenizer.encode(reply.prompt)
@@ -332,11 +350,12 @@ def chat_server(tokenizer: Any, reasoning_parser: str | None, reply: Reply) -> A
     async def render_chat_request(_request: Any) -> Any:
         return [], [{"prompt_token_ids": prompt_ids or []}]
 
-    def process_inputs(*_: Any, **__: Any) -> Any:
+    def process_inputs(*_: Any, **__: Any) -> Any:  # before v0.17.0
         return SimpleNamespace(prompt_token_ids=prompt_ids, reasoning_ended=None)
 
-    async def generate(engine_request: Any, params: Any, *_: Any, **__: Any) -> Any:
-        server.engine_requests.append(engine_request)
+    async def generate(prompt: Any, params: Any, *_: Any, **asked: Any) -> Any:
+        ended = asked.get("reasoning_ended", getattr(prompt, "reasoning_ended", None))
+        server.reasoning_ended.append(ended)
         ids = tokenizer.encode(reply.text)
         stream = params.output_kind.name == "DELTA"
         parts = [[i] for i in ids] if stream else [ids]
@@ -355,6 +374,10 @@ def chat_server(tokenizer: Any, reasoning_parser: str | None, reply: Reply) -> A
     server.render_chat_request = render_chat_request
     server.input_processor = SimpleNamespace(process_inputs=process_inputs)
     server.engine_client = SimpleNamespace(generate=generate)
+    server._extract_prompt_components = lambda *_: SimpleNamespace(
+        text=None, token_ids=prompt_ids
+    )
+    server._extract_prompt_len = lambda *_: len(prompt_ids or [])
     server._maybe_get_adapters = lambda *_, **__: None
     server._log_inputs = lambda *_, **__: None
     return server

@@ -95,6 +95,20 @@ def build(
         yield minimax_m2.MiniMaxM2ForCausalLM(vllm_config=config)
 
 
+def routed(model: minimax_m2.MiniMaxM2ForCausalLM) -> tuple[torch.nn.Module, str]:
+    """The first layer's experts and their name, which lie deeper in later releases."""
+    experts = model.model.layers[0].block_sparse_moe.experts
+    if "routed_experts" in dict(experts.named_children()):
+        return experts.routed_experts, f"{EXPERTS}.routed_experts"
+    return experts, EXPERTS
+
+
+def on_two_ranks(experts: torch.nn.Module) -> None:
+    """As on the first of two expert-parallel ranks."""
+    keeper = getattr(experts, "expert_map_manager", experts)
+    keeper._expert_map = torch.tensor([0, 1, -1, -1])
+
+
 def test_kv_scales_of_a_checkpoint_load(minimax_folder: Path) -> None:
     scales = {f"{ATTN}.k_proj.k_scale": 0.5, f"{ATTN}.v_proj.v_scale": 0.25}
     with build(minimax_folder, quantized=True) as model, vllm_log() as log:
@@ -109,9 +123,9 @@ def test_kv_scales_of_a_checkpoint_load(minimax_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "logged"),
     [
-        (f"{ATTN}.q_proj.mistyped", f"{ATTN}.q_proj.mistyped"),
-        (f"{ATTN}.o_proj.mistyped", f"{ATTN}.o_proj.mistyped"),
-        (f"{EXPERTS}.1.w1.mistyped", f"{EXPERTS}.w13_mistyped"),
+        (f"{ATTN}.q_proj.mistyped", "q_proj.mistyped"),
+        (f"{ATTN}.o_proj.mistyped", "o_proj.mistyped"),
+        (f"{EXPERTS}.1.w1.mistyped", "w13_mistyped"),
     ],
 )
 def test_a_name_that_the_model_lacks_is_skipped_and_logged(
@@ -119,23 +133,21 @@ def test_a_name_that_the_model_lacks_is_skipped_and_logged(
 ) -> None:
     with build(minimax_folder) as model, vllm_log() as log:
         assert model.load_weights([(name, torch.zeros(1))]) == set()
-    # The loader of the inner model logs, to which names begin without "model.".
-    assert any(logged.removeprefix("model.") in line and "skip" in line for line in log)
+    assert any(logged in line and "skip" in line for line in log)
 
 
 @own_loader
 def test_experts_of_other_ranks_are_not_reported_as_loaded(minimax_folder: Path) -> None:
     weights = minimax_weights()
     with build(minimax_folder) as model, vllm_log() as log:
-        experts = model.model.layers[0].block_sparse_moe.experts
-        # As on the first of two expert-parallel ranks.
-        experts._expert_map = torch.tensor([0, 1, -1, -1])
+        experts, at = routed(model)
+        on_two_ranks(experts)
         elsewhere = {k: v for k, v in weights.items() if k.startswith(f"{EXPERTS}.3.")}
         here = {k: v for k, v in weights.items() if k.startswith(f"{EXPERTS}.1.")}
         assert len(elsewhere) == len(here) == 3
         assert model.load_weights(elsewhere.items()) == set()
         loaded = model.load_weights(here.items())
-        assert loaded == {f"{EXPERTS}.w13_weight", f"{EXPERTS}.w2_weight"}
+        assert loaded == {f"{at}.w13_weight", f"{at}.w2_weight"}
         assert torch.equal(experts.w2_weight[1], here[f"{EXPERTS}.1.w2.weight"])
     assert not [line for line in log if "not found in params_dict" in line]
 
@@ -145,16 +157,15 @@ def test_a_second_copy_of_an_expert_is_found(
     minimax_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with redundant experts: the first copy is on another rank, the second is here."""
-    copies = [("experts.w2_", "experts.3.w2.", at, "w2") for at in (3, 1)]
-    monkeypatch.setattr(
-        minimax_m2.FusedMoE, "make_expert_params_mapping", lambda *_, **__: copies
-    )
     name = f"{EXPERTS}.3.w2.weight"
     weight = minimax_weights()[name]
     with build(minimax_folder) as model:
-        experts = model.model.layers[0].block_sparse_moe.experts
-        experts._expert_map = torch.tensor([0, 1, -1, -1])
-        assert model.load_weights([(name, weight)]) == {f"{EXPERTS}.w2_weight"}
+        experts, at = routed(model)
+        on_two_ranks(experts)
+        param = f"experts{at.removeprefix(EXPERTS)}.w2_"
+        copies = [(param, "experts.3.w2.", copy, "w2") for copy in (3, 1)]
+        monkeypatch.setattr(model.model, "get_expert_mapping", lambda: copies)
+        assert model.load_weights([(name, weight)]) == {f"{at}.w2_weight"}
         assert torch.equal(experts.w2_weight[1], weight)
 
 
@@ -162,7 +173,7 @@ def test_a_second_copy_of_an_expert_is_found(
 def test_control_an_expert_is_loaded_under_its_parameters_name(minimax_folder: Path) -> None:
     names = []
     with build(minimax_folder) as model:
-        experts = model.model.layers[0].block_sparse_moe.experts
+        experts, at = routed(model)
 
         def weight_loader(param: Any, weight: Any, weight_name: str, **_: Any) -> bool:
             names.append(weight_name)
@@ -170,7 +181,8 @@ def test_control_an_expert_is_loaded_under_its_parameters_name(minimax_folder: P
 
         experts.w2_weight.weight_loader = weight_loader
         model.load_weights([(f"{EXPERTS}.1.w2.weight", torch.zeros(64, 32))])
-    assert names == [f"{EXPERTS}.w2_weight".removeprefix("model.")]
+    # The loader of the inner model, to which names begin without "model.".
+    assert names == [f"{at}.w2_weight".removeprefix("model.")]
 
 
 def test_quantization_reaches_embedding_and_head(minimax_folder: Path) -> None:
