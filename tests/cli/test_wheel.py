@@ -83,11 +83,11 @@ def test_provenance_names_all(shop: Shop, official: Path) -> None:
     assert (found["commit"], found["tree"]) == (applied["commit"], applied["tree"])
     assert found["base"] == answer["base"]
     assert [one["name"] for one in found["patches"]] == list(shop.patches)
-    assert [one["verdict"] for one in found["patches"]] == ["clean"] * 4
+    assert [(one["verdict"], one["cause"]) for one in found["patches"]] == [("clean", "")] * 4
     assert found["watched"] == [
         {"pr": 7, "title": "Seven", "present": True, "evidence": "vllm/b.py:3 has 'line 3'"}
     ]
-    assert path.name == f"vllm-0.16.0+vpatch.{found['digest'][:8]}-{AARCH64}.whl"
+    assert path.name == f"vllm-0.16.0+vpatch.{found['content'][:8]}-{AARCH64}.whl"
 
 
 def test_pip_installs_and_uninstalls_it(shop: Shop, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_patched_already(shop: Shop, official: Path) -> None:
     assert "holds this series already: nothing to do" in ran.out
     shop.desk.write_series("v0.16.0", dict(list(shop.patches.items())[:2]))
     ran = shop.near.run("wheel", "--from", str(path), status=1)
-    assert "patched already, by another series (4 patches on v0.16.0, vpatch." in ran.err
+    assert "patched already, with something else (4 patches on v0.16.0, vpatch." in ran.err
 
 
 def test_it_says_so_and_does_not(shop: Shop, official: Path, tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_from_source(compiling: Shop) -> None:
     assert "compiled in it: vllm/_C.abi3.so" in ran.out
     path = Path(ran.out.splitlines()[-1].removeprefix("wrote "))
     found = provenance(path)
-    assert path.name == f"vllm-0.16.0+cpu.vpatch.{found['digest'][:8]}-py3-none-any.whl"
+    assert path.name == f"vllm-0.16.0+cpu.vpatch.{found['content'][:8]}-py3-none-any.whl"
     whole = contents(path)
     assert whole["vllm/_C.abi3.so"].startswith(b"// fast")
     assert whole["vllm/b.py"] == b"fast = True\n"

@@ -31,7 +31,7 @@ def origin(digest: str = LABEL) -> Provenance:
     """Return a provenance of no patch."""
     base = Base("v0.16.0", "1" * 40, "")
     whole = digest.ljust(64, "0")
-    return Provenance("vllm", base, "2" * 40, "3" * 40, whole, (), (), (), "0.1.0")
+    return Provenance("vllm", base, "2" * 40, "3" * 40, "4" * 64, whole, (), (), (), "0.1.0")
 
 
 def written(path: Path, files: Files, out: Path, digest: str = LABEL) -> Path:

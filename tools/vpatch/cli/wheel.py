@@ -84,8 +84,9 @@ def command(
 ) -> int:
     r"""Write a patched wheel: the official one, with the files that the series changes.
 
-    Nothing is compiled. Its version is the official one's with +vpatch.<digest> behind, and
-    vpatch.json in its dist-info says what is in it. With --from-source, FLAGs are pip's.
+    Nothing is compiled. Its version is the official one's with +vpatch.DIGEST behind, and
+    vpatch.json in its dist-info says what is in it. FLAGs are for pip wheel, which makes it
+    with --from-source.
 
     \b
     Examples:

@@ -48,6 +48,8 @@ class Carried:
     """Digest of the patch file."""
     verdict: str
     """What became of it on the base."""
+    cause: str
+    """What that rests on, where it is not simply clean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Provenance:
     """Its tree."""
     digest: str
     """Of the series that is in, 64 hex digits; see `series_digest`."""
+    content: str
+    """Of that and of all that it changed on the base, 64 hex digits."""
     patches: tuple[Carried, ...]
     left_out: tuple[LeftOut, ...]
     watched: tuple[Seen, ...]
@@ -110,7 +114,8 @@ class Provenance:
     @property
     def local(self) -> str:
         """The local version label that marks the distribution, ``+vpatch.89abcdef``."""
-        return f"+vpatch.{self.digest[:_SHORT]}"
+        # One series can give two results: by a merge that somebody solved in another way.
+        return f"+vpatch.{self.content[:_SHORT]}"
 
     def marked(self, version: Version) -> Version:
         """Return the version of a distribution with that label behind it."""
@@ -118,7 +123,7 @@ class Provenance:
 
     def same_result(self, other: Provenance) -> bool:
         """Whether both stand for the same files, by the same series."""
-        return (self.digest, self.tree) == (other.digest, other.tree)
+        return self.content == other.content
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that is kept."""
@@ -167,6 +172,7 @@ def provenance(
         commit=replay.commit,
         tree=replay.tree,
         digest=series_digest(replay.series),
+        content=_content(replay),
         patches=tuple(
             Carried(
                 result.patch.name,
@@ -175,6 +181,7 @@ def provenance(
                 _head(result.patch, facts),
                 result.patch.sha256,
                 result.verdict.value,
+                result.cause,
             )
             for result in replay.results
         ),
@@ -188,6 +195,15 @@ def provenance(
         ),
         vpatch=__version__,
     )
+
+
+def _content(replay: Replay) -> str:
+    """Return the digest of a series and of the files that it changed, by their git ids."""
+    found = hashlib.sha256(series_digest(replay.series).encode())
+    for path, entry in sorted(replay.change.items()):
+        state = f"{entry.mode} {entry.oid}" if entry else "deleted"
+        found.update(encode(f"\0{path}\0{state}"))
+    return found.hexdigest()
 
 
 def _head(patch: Patch, facts: Mapping[int, PullRequest]) -> str:

@@ -54,7 +54,7 @@ def is_patched(wheel: Wheel, origin: Provenance, files: Files) -> bool:
         return False
     if not found.same_result(origin):
         raise RefusedError(
-            f"the wheel is patched already, by another series ({len(found.patches)} patches "
+            f"the wheel is patched already, with something else ({len(found.patches)} patches "
             f"on {found.base.name}, {found.local[1:]})",
             where=wheel.path.name,
             hint="take the official wheel; without --from it comes from the package index",
