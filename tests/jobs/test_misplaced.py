@@ -127,6 +127,6 @@ def test_new_function_between_others(upstream: Upstream, tmp_path: Path) -> None
 
 def test_what_python_cannot_read(upstream: Upstream, patch: bytes) -> None:
     """Nothing is claimed of a file that has no syntax tree."""
-    text = "def broken(:\n" + model(("load", "        pass\n"), ("save", BODY))
+    text = model(("load", "        pass\n"), ("save", BODY), name="Model(")
     found = onto(upstream, patch, upstream.release("v0.17.0", {PATH: text}))
     assert found.results[0].verdict is Verdict.OFFSET

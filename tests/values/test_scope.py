@@ -7,7 +7,7 @@ import ast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpatch.values.scope import name_at, scopes_of
+from vpatch.values.scope import Module, scopes_of
 
 MODULE = b'''\
 import os
@@ -39,9 +39,8 @@ if os:
 
 def test_names_by_line() -> None:
     """Decorators belong to what they decorate, text in a string is no function."""
-    scopes = scopes_of(MODULE)
-    assert scopes is not None
-    names = {line: name_at(scopes, line) for line in range(1, MODULE.count(b"\n") + 2)}
+    module = Module(MODULE)
+    names = {line: module.name_at(line) for line in range(1, MODULE.count(b"\n") + 2)}
     assert names[1] == ""
     assert names[3] == names[6] == names[8] == names[11] == "Model"
     assert names[13] == names[14] == names[15] == names[19] == "Model.loads"
@@ -58,6 +57,10 @@ def test_what_is_no_python() -> None:
     assert scopes_of(b"x = '\0'\n") is None
     assert scopes_of(b"\xff\xfe\n") is None
     assert scopes_of(b"") == []
+    assert Module(b"").name_at(1) == ""
+    broken = Module(b"def fine():\n    pass\n\n\ndef broken(:\n    pass\n")
+    assert broken.name_at(2) == "fine"
+    assert broken.name_at(6) is None
 
 
 trees = st.recursive(
@@ -91,6 +94,5 @@ def test_names_of_any_nesting(tree: object) -> None:
     write(tree, 0, ())
     text = "\n".join(rows)
     ast.parse(text)
-    scopes = scopes_of(text.encode())
-    assert scopes is not None
-    assert {line: name_at(scopes, line) for line in expected} == expected
+    module = Module(text.encode())
+    assert {line: module.name_at(line) for line in expected} == expected

@@ -52,6 +52,7 @@ class Replays:
         self._say = say
         self._resolutions = resolutions
         self._shared = Shared(Memory(repo))
+        self._homes: dict[Base, Base | None] = {}
         self._releases: Sequence[Base] | None = None
         self._landmarks: dict[str, dict[Landmark, Held]] = {}
 
@@ -117,6 +118,11 @@ class Replays:
         own = series.base
         if own is None:
             return None
+        if own not in self._homes:
+            self._homes[own] = self._brought(own)
+        return self._homes[own]
+
+    def _brought(self, own: Base) -> Base | None:
         try:
             known = self.bases.find(own.commit) if own.commit else None
             # The name of a commit is a part of its id, by which a server finds nothing.

@@ -59,9 +59,17 @@ def read_applied(
         files: The diff that was given, in order.
         reverse: Whether it was given with ``--reverse``.
     """
+    found = told(err, files, reverse=reverse)
+    return [[None] * len(file.hunks) for file in files] if found is None else found
+
+
+def told(
+    err: bytes, files: Sequence[FileDiff], *, reverse: bool
+) -> list[list[Placed | None]] | None:
+    """Return what `read_applied` does; None where git quotes what no hunk here holds."""
     said = [_Said(file) for file in files]
     if not _read(err, said, reverse=reverse):
-        return [[None] * len(file.hunks) for file in files]
+        return None
     return [_placed(one, reverse=reverse) for one in said]
 
 

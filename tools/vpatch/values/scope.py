@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
+from bisect import bisect_right
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SCOPES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_OUTERMOST = re.compile(rb"^[A-Za-z_@]", re.MULTILINE)
+"""Where a statement of the module itself may begin."""
 
 
 class Scope(NamedTuple):
@@ -20,8 +26,61 @@ class Scope(NamedTuple):
     """Qualified: ``Model.load_weights``."""
 
 
+class Module:
+    """A Python module, of which only what is asked about is parsed.
+
+    A module of vLLM has thousands of lines, and a hunk touches one of its functions. A part
+    that does not parse by itself is none: then the whole is parsed.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._parts: dict[int, Sequence[Scope]] = {}
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The offsets at which parts begin; a decorator belongs to what follows."""
+        found = [match.start() for match in _OUTERMOST.finditer(self._text)]
+        decorated = {
+            after
+            for before, after in pairwise(found)
+            if self._text[before : before + 1] == b"@"
+        }
+        return [0, *(at for at in found if at and at not in decorated)]
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """The first line of each part, from 1."""
+        found, at, line = [], 0, 1
+        for start in self._starts:
+            line += self._text.count(b"\n", at, start)
+            at = start
+            found.append(line)
+        return found
+
+    @cached_property
+    def _whole(self) -> Sequence[Scope] | None:
+        return scopes_of(self._text)
+
+    def name_at(self, line: int) -> str | None:
+        """Return the innermost function or class at a line, empty at the module's own level.
+
+        Returns:
+            None where the module is none that Python can read.
+        """
+        part = bisect_right(self._lines, line) - 1
+        if part not in self._parts:
+            start, *rest = self._starts[part : part + 2]
+            scopes = scopes_of(self._text[start : rest[0] if rest else None])
+            if scopes is None:
+                scopes = self._whole
+                return None if scopes is None else _name_at(scopes, line)
+            self._parts[part] = scopes
+        return _name_at(self._parts[part], line - self._lines[part] + 1)
+
+
 def scopes_of(text: bytes) -> list[Scope] | None:
-    """Return every function and class of a module, outer ones first; None if it is broken."""
+    """Return every function and class of a text, outer ones first; None if it is broken."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -40,6 +99,5 @@ def _scopes(node: ast.AST, within: str) -> Iterator[Scope]:
             yield from _scopes(child, within)
 
 
-def name_at(scopes: Sequence[Scope], line: int) -> str:
-    """Return the innermost function or class at a line, empty at a module's own level."""
+def _name_at(scopes: Sequence[Scope], line: int) -> str:
     return next((s.name for s in reversed(scopes) if s.first <= line <= s.last), "")

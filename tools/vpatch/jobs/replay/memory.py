@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpatch.values.applied import Placed, read_applied
+from vpatch.values.applied import Placed, read_applied, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vpatch.doors.git import Repo, Stage
     from vpatch.values.patch import Patch
-    from vpatch.values.scope import Scope
+    from vpatch.values.scope import Module
     from vpatch.values.tree import Change, Entries, Entry
 
+REFUSED = 128
+"""Status of git-apply(1) where it does not read a diff to its end."""
 Lines = list[list[Placed | None]]
 """For each file of a patch, for each hunk, where it fits."""
 State = frozenset[tuple[str, "Entry | None"]]
@@ -31,8 +33,8 @@ class Memory:
         self.repo = repo
         self.made: dict[tuple[State, bytes], Change | None] = {}
         """What a diff makes of a state; None where it does not apply."""
-        self.scopes: dict[str, list[Scope] | None] = {}
-        """The functions and classes of a blob; None where it is no Python."""
+        self.modules: dict[str, Module] = {}
+        """Python modules by their blobs."""
         self._usual: set[str] = set()
         self._entries: dict[str, dict[str, Entry | None]] = {}
         self._texts: dict[str, bytes] = {}
@@ -119,8 +121,8 @@ def _asked(
     stage.reset({f"{n}/{path}": state[path] for n, state in states for path in state})
     files = [file.below(str(n)) for n, (patch, _) in enumerate(asked) for file in patch.files]
     ran = stage.apply(b"".join(file.text() for file in files), *options)
-    lines = read_applied(ran.err, files, reverse=reverse)
-    if not any(any(found) for found in lines):
+    lines = told(ran.err, files, reverse=reverse) if ran.status != REFUSED else None
+    if lines is None:
         # One patch that git refuses to read silences all; each is asked by itself then.
         return [_asked(stage, [pair], reverse=reverse)[0] for pair in asked]
     each = iter(lines)

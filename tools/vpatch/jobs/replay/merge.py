@@ -30,6 +30,12 @@ def merge_ahead(attempts: Iterable[Attempt]) -> None:
     found = _merged(list(new.values()))
     for (_, diff), (attempt, _), files in zip(new, new.values(), found, strict=True):
         attempt.merges[diff] = files
+    if new:
+        # What merged is looked into: where it stands, and in which function.
+        attempt = next(iter(new.values()))[0]
+        states = [files for files in found if files]
+        oids = {entry.oid for state in states for entry in state.values() if entry}
+        attempt.setting.memory.texts(oids)
 
 
 def _merged(asked: Sequence[tuple[Attempt, Parts]]) -> list[Change | None]:

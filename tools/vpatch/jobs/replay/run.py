@@ -12,10 +12,11 @@ from vpatch.jobs.replay.attempt import Attempt, Placement, exactly, refused
 from vpatch.jobs.replay.blame import needs_of
 from vpatch.jobs.replay.clash import misplaced
 from vpatch.jobs.replay.home import grouped
+from vpatch.jobs.replay.memory import REFUSED
 from vpatch.jobs.replay.merge import merge_ahead
 from vpatch.jobs.replay.place import place, settle
 from vpatch.jobs.replay.scope import strayed
-from vpatch.values.applied import read_applied
+from vpatch.values.applied import told
 from vpatch.values.base import version_of
 from vpatch.values.paths import encode, parents
 from vpatch.values.verdict import HunkResult, Replay, Result, Verdict, summed
@@ -103,6 +104,7 @@ class _Run:
         attempts = [
             self._attempt(stage, *each) for each in zip(group, fits, there, strict=True)
         ]
+        self._read_ahead(attempts, after)
         simple = [
             made is not None and not self._is_doubtful(attempt)
             for attempt, made in zip(attempts, after, strict=True)
@@ -127,15 +129,17 @@ class _Run:
         files = [file for patch in group for file in patch.files]
         stage.reset(self._state(group))
         ran = stage.apply(b"".join(file.text() for file in files), "--reject")
-        each = iter(read_applied(ran.err, files, reverse=False))
-        fits = [[next(each) for _ in patch.files] for patch in group]
-        if not ran.status:
-            after = stage.entries()
-            return fits, [after] * len(group)
-        if not any(any(lines) for lines in fits):
+        lines = told(ran.err, files, reverse=False) if ran.status != REFUSED else None
+        if lines is None:
             # One patch that git refuses to read silences the others.
             asked = [(patch, self._state([patch])) for patch in group]
             fits = self.setting.memory.lines(stage, asked, reverse=False)
+        else:
+            each = iter(lines)
+            fits = [[next(each) for _ in patch.files] for patch in group]
+        if not ran.status:
+            after = stage.entries()
+            return fits, [after] * len(group)
         whole = [
             patch
             for patch, lines in zip(group, fits, strict=True)
@@ -143,6 +147,18 @@ class _Run:
         ]
         made = self._made(stage, whole)
         return fits, [made.get(patch.name) for patch in group]
+
+    def _read_ahead(self, attempts: Sequence[Attempt], after: Sequence[Entries | None]) -> None:
+        """Read the files at once that will be looked into, of all patches."""
+        oids: set[str] = set()
+        for attempt, made in zip(attempts, after, strict=True):
+            moved = any(case.fit and case.fit.offset for case in attempt.cases)
+            if made is None or moved or any(any(found) for found in attempt.there):
+                ancestor = attempt.ancestor
+                states = [attempt.state, ancestor.files if ancestor else {}]
+                states.append((ancestor.after if ancestor else None) or {})
+                oids |= {entry.oid for state in states for entry in state.values() if entry}
+        self.setting.memory.texts(oids)
 
     def _made(self, stage: Stage, patches: list[Patch]) -> dict[str, Entries]:
         """Apply what fits, all at once or, where that fails, one by one."""

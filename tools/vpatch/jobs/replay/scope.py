@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpatch.values.scope import name_at, scopes_of
+from vpatch.values.scope import Module
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from vpatch.jobs.replay.attempt import Attempt, Placement
     from vpatch.jobs.replay.memory import Memory
     from vpatch.values.diff import FileDiff, Hunk
-    from vpatch.values.scope import Scope
     from vpatch.values.tree import Entry
 
 _MOVED = (Verdict.OFFSET, Verdict.MERGED)
@@ -56,11 +55,9 @@ class _Place(NamedTuple):
         """Say it where a line stands in another function than at home."""
         memory = self.attempt.setting.memory
         home, here = (_known(memory, entry) for entry in (self.at_home, self.now))
-        if home is None or here is None:
-            return ""
         for was, now in self._pairs(line):
-            old, new = name_at(home, was), name_at(here, now)
-            if old != new:
+            old, new = home.name_at(was), here.name_at(now)
+            if old is not None and new is not None and old != new:
                 return f"line {now} would stand in {_said(new)}, it was made in {_said(old)}"
         return ""
 
@@ -105,10 +102,10 @@ class _Place(NamedTuple):
         return found | {line: line + shift for line in range(start, last + 1)}
 
 
-def _known(memory: Memory, entry: Entry) -> list[Scope] | None:
-    if entry.oid not in memory.scopes:
-        memory.scopes[entry.oid] = scopes_of(memory.texts([entry.oid])[entry.oid])
-    return memory.scopes[entry.oid]
+def _known(memory: Memory, entry: Entry) -> Module:
+    if entry.oid not in memory.modules:
+        memory.modules[entry.oid] = Module(memory.texts([entry.oid])[entry.oid])
+    return memory.modules[entry.oid]
 
 
 def _said(name: str) -> str:

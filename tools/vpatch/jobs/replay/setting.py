@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.jobs.replay.home import Home
 from vpatch.jobs.replay.memory import Memory
+from vpatch.values.base import version_of
 from vpatch.values.errors import NotInTreeError
 from vpatch.values.paths import decode, parents
 
@@ -130,7 +131,11 @@ class Setting:
     def is_home(self) -> bool:
         """Whether the base is the one that the series was made for."""
         own = self.series.base
-        return own is not None and self.base.name == own.name
+        if own is None or self.base.name != own.name:
+            return False
+        # A release is the same from the index and from git, by other commits; a branch moves.
+        release = version_of(own.name) is not None
+        return release or own.commit in ("", self.base.commit)
 
     def held(self, patch: Patch) -> list[Held]:
         """Return the landmarks of a patch's pull request that hold on the base."""
