@@ -51,8 +51,10 @@ def main() -> None:
 
 def run(*command: Path | str) -> None:
     """Run a command to its end, its words shown."""
-    sys.stderr.write(f"{' '.join(map(str, command[:4]))} …\n")
-    if status := subprocess.run(list(map(str, command)), check=False).returncode:
+    words = [str(part) for part in command]
+    shown = " ".join(word for word in words[:4] if "\n" not in word)
+    sys.stderr.write(f"{shown} …\n")
+    if status := subprocess.run(words, check=False).returncode:
         sys.exit(status)
 
 
