@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -87,7 +86,7 @@ def _start(
         raise RefusedError(
             f"a rebase onto {state.onto.name} is in progress",
             where=str(place.root),
-            hint=f"{_call(session)} rebase --continue goes on with it, --abort gives it up",
+            hint=f"{session.call} rebase --continue goes on with it, --abort gives it up",
         )
     from vpatch.upkeep.rebase import Rebased  # noqa: PLC0415, lazy
 
@@ -124,13 +123,7 @@ def _abort(session: Session, place: Place, *, as_json: bool) -> int:
 def _rebase(session: Session, place: Place, replays: Replays) -> Rebase:
     from vpatch.upkeep.rebase import Rebase  # noqa: PLC0415, lazy
 
-    return Rebase(session.folder, place, replays, _call(session), Terminal().say)
-
-
-def _call(session: Session) -> str:
-    """Return how this command is called, to be typed again."""
-    root = str(session.root)
-    return "vpatch" if root == "." else f"vpatch -C {shlex.quote(root)}"
+    return Rebase(session.folder, place, replays, session.call, Terminal().say)
 
 
 def _told(answer: dict[str, Any], line: str, *, as_json: bool) -> int:
@@ -212,7 +205,7 @@ def _summary(found: Rebased, *, dry_run: bool) -> str:
 
 
 def _print_way_on(session: Session, stopped: Stopped) -> None:
-    call = _call(session)
+    call = session.call
     if stopped.tree:
         click.echo(f"solve it in    {stopped.tree}")
     click.echo(f"read about it  {stopped.page}")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vpatch.jobs.checkout import Checkout
     from vpatch.jobs.folder import Folder
     from vpatch.upkeep.replays import Replays
+    from vpatch.upkeep.upstream import Upstream
     from vpatch.values.base import Base
     from vpatch.values.config import Config
     from vpatch.values.facts import Held, Landmark, PullRequest
@@ -92,8 +93,10 @@ class Session:
     @cached_property
     def folder(self) -> Folder:
         """The project's folder."""
+        from vpatch.jobs.changeset import Changeset  # noqa: PLC0415, lazy
         from vpatch.jobs.folder import Folder  # noqa: PLC0415, lazy
 
+        Changeset(self.root, Terminal().say).recover()
         return Folder(self.root)
 
     @cached_property
@@ -128,15 +131,68 @@ class Session:
     @property
     def project(self) -> str:
         """Address of the upstream project, for links."""
-        url = self.config.upstream.url.removesuffix(".git")
-        package = self.config.upstream.package
-        # vLLM's own home; another project is where its remote is.
-        return url if url and package != "vllm" else "https://github.com/vllm-project/vllm"
+        from vpatch.values.project import project_at  # noqa: PLC0415, lazy
+
+        url = self.config.upstream.url
+        found = project_at(url)
+        if found and found.on_github:
+            return found.page
+        # A mirror's pull requests are vLLM's own; another project is where its remote is.
+        own = url.removesuffix(".git") if self.config.upstream.package != "vllm" else ""
+        return own or "https://github.com/vllm-project/vllm"
+
+    def look_at(self, page: str) -> None:
+        """Take the project that the user named for upstream, where none is configured.
+
+        Raises:
+            BadInputError: Another one is.
+        """
+        from vpatch.values.project import project_at  # noqa: PLC0415, lazy
+
+        url = self.config.upstream.url
+        if not url:
+            self._upstream = page
+            del self.config
+            return
+        meant = project_at(page)
+        if meant is None or meant not in (project_at(url), project_at(self.project)):
+            hint = f"--upstream {page} takes it from there"
+            raise BadInputError(f"this is no {self.project}", where=page, hint=hint)
+
+    @cached_property
+    def upstream(self) -> Upstream:
+        """Who can be asked of pull requests."""
+        from vpatch.doors.github import Api, GitHub, token_for  # noqa: PLC0415, lazy
+        from vpatch.jobs.bases.pulls import Pulls  # noqa: PLC0415, lazy
+        from vpatch.upkeep.upstream import Upstream  # noqa: PLC0415, lazy
+        from vpatch.values.project import project_at  # noqa: PLC0415, lazy
+
+        url, terminal = self.config.upstream.url, Terminal()
+        here = project_at(url or self.project)
+        github = None
+        if api := self.config.upstream.api or (here.api if here else ""):
+            kept = cache_folder() / "github"
+            github = GitHub(Api(api, token_for(api), kept, terminal.say))
+        pulls = Pulls(cache_folder(), url, terminal) if url else None
+        return Upstream(self.project, pulls, github, terminal.say)
 
     @property
     def proofs(self) -> Path:
         """Return the file that keeps what the proofs showed."""
         return self.root / "build" / "proofs.json"
+
+    @property
+    def outlook(self) -> Path:
+        """Return the file that keeps what the last look at upstream showed."""
+        return self.root / "build" / "outlook.json"
+
+    @property
+    def call(self) -> str:
+        """How this command is called, to be typed again."""
+        import shlex  # noqa: PLC0415, lazy
+
+        root = str(self.root)
+        return "vpatch" if root == "." else f"vpatch -C {shlex.quote(root)}"
 
     # What a call is about
 

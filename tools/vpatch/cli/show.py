@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from vpatch.jobs.smoke.weigh import Weight
     from vpatch.values.facts import PullRequest
+    from vpatch.values.followups import Candidate
     from vpatch.values.matrix import Carried
     from vpatch.values.patch import Patch
     from vpatch.values.proof import Proof
@@ -120,6 +121,12 @@ def print_notes(results: Iterable[Result]) -> None:
     for result in results:
         if result.cause:
             print_note(f"{label(result.patch)} {result.verdict.value}: {result.cause}")
+
+
+def print_follow_up(number: int, one: Candidate) -> None:
+    """Print what may follow a pull request up, and who says so."""
+    title = f" ({one.title})" if one.title else ""
+    print_note(f'#{number}: #{one.pr}{title} {one.relation}, perhaps: "{one.said}"')
 
 
 def print_note(text: str) -> None:

@@ -12,10 +12,13 @@ from vpatch.values.compiled import compiled_by
 from vpatch.values.proof import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vpatch.cli.session import Asked, Ready, Session
     from vpatch.cli.target import Target
     from vpatch.jobs.landmarks import Watched
     from vpatch.values.base import Base
+    from vpatch.values.followups import Candidate
     from vpatch.values.verdict import Result
 
 
@@ -74,6 +77,7 @@ def _answer(
     pending = target.interrupted() if target else False
     proofs = remembered(session.proofs, replay, session.folder.smoke)
     compiled = compiled_by(replay)
+    follow_ups = _follow_ups(session, carried)
     if as_json:
         rows = zip(replay.results, states, proofs, strict=True)
         answer = {
@@ -88,12 +92,15 @@ def _answer(
                 for result, state, proof in rows
             ],
             "watched": [one.as_json() for one in watched],
+            "follow_ups": [{"of": pr} | one.as_json() for pr, one in follow_ups],
             "ok": ok and not pending,
         }
         show.print_json(answer)
     else:
         _print(session, asked, target, ready, list(zip(states, proofs, strict=True)))
         _print_watched(watched, asked.base)
+        for number, candidate in follow_ups:
+            show.print_follow_up(number, candidate)
         if pending:
             click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
     return 0 if ok and not pending else 1
@@ -138,6 +145,18 @@ def _print(
     for result, (_, proof) in zip(results, states, strict=True):
         if proof == Outcome.NOT_NEEDED:
             _propose_to_drop(result, ready, base)
+
+
+def _follow_ups(session: Session, carried: Sequence[int | None]) -> list[tuple[int, Candidate]]:
+    """Return what the last look at upstream found to follow pull requests up."""
+    from vpatch.upkeep.outlook import Outlook  # noqa: PLC0415, lazy
+
+    outlook = Outlook.at(session.outlook)
+    return [
+        (number, one)
+        for number, request in session.facts.items()
+        for one in outlook.candidates(number, request.follow_ups, carried)
+    ]
 
 
 def _worth(session: Session, result: Result) -> dict[str, str]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vpatch.values.tree import Change
     from vpatch.values.verdict import Replay, Result
 
+_FULL = 40
+"""Digits of a blob's id."""
 _MANY = 500
 """Files in one list of arguments, which has an end."""
 
@@ -35,6 +37,7 @@ class Form(Enum):
     """What the files are for."""
 
     SERIES = "a series of vpatch's own, which reads what is met in the wild"
+    NEW = "a series that somebody's patch comes into, and what vpatch check asks of it"
     QUILT = "quilt and GNU patch, which know no renames"
     MAILBOX = "git am, which takes mails alone"
 
@@ -153,6 +156,8 @@ def _keeps(result: Result, change: Change, form: Form) -> bool:
         return False
     if form is Form.SERIES:
         return True
+    if form is Form.NEW:
+        return all(min(map(len, file.ids)) == _FULL for file in patch.files)
     plain = patch.located and patch.strip in (None, 1) and patch.diff in patch.raw
     if form is Form.QUILT:
         return plain and not _moves(patch)

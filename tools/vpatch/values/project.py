@@ -12,6 +12,7 @@ _WEB = re.compile(rf"(?P<scheme>https?)://(?:[^/@]*@)?(?P<host>[^/@\s]+)/{_OWNED
 _SSH = re.compile(rf"(?:ssh://)?(?:[\w.-]+@)(?P<host>[\w.-]+)(?::\d+/|[:/]){_OWNED}")
 _PULL = re.compile(r"(?P<project>https?://.+)/pull/(?P<number>[1-9][0-9]{0,8})(?:[/?#].*)?")
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,8})")
+_TRAILER = re.compile(r"^Upstream-PR: \S+/pull/([1-9][0-9]{0,8})/?\s*$", re.MULTILINE)
 _GITHUB = "github.com"
 
 
@@ -59,3 +60,9 @@ def pull_named(text: str) -> Named | None:
     if found := _PULL.fullmatch(text):
         return Named(int(found["number"]), found["project"])
     return None
+
+
+def pull_in(message: str) -> int | None:
+    """Return the pull request that the trailer of a commit message names."""
+    found = _TRAILER.findall(message)
+    return int(found[-1]) if found else None

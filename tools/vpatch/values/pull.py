@@ -42,6 +42,8 @@ class Pull:
     """The last commit, 40 hex digits."""
     base: str
     """The last commit that it shares with the branch that it is for."""
+    branch: str
+    """That branch, as its remote names it."""
     commits: tuple[PullCommit, ...]
     """Those of its own, oldest first, merges among them."""
 

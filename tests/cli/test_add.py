@@ -1,0 +1,495 @@
+"""``vpatch add``: somebody's work comes into the series, whole or not at all."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bureau import START, A, B, Bureau, edited, opened
+from steps import KilledError, Steps, ended
+from support import Desk, git, lines, sdist
+from vpatch.doors.files import Transaction
+from vpatch.values.patch import read_patch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from forge import Commits
+
+
+@pytest.fixture
+def bureau(desk: Desk, tmp_path: Path) -> Iterator[Bureau]:
+    """Open a desk with an upstream."""
+    with opened(desk, tmp_path) as bureau:
+        yield bureau
+
+
+def test_a_pull_request(bureau: Bureau) -> None:
+    """It becomes a mail in the series' form, with what GitHub knows beside it."""
+    head = bureau.forge.open(40101, "[Model] Edit a", edited(A, l7="seven"))
+    answer = bureau.add("40101")
+    assert answer["written"] == bureau.series == ["40101-edit-a.patch"]
+    assert answer["patches"][0]["verdict"] == "clean"
+    text = bureau.text("40101-edit-a.patch")
+    assert text.startswith(
+        f"From {'0' * 40} Mon Sep 17 00:00:00 2001\nFrom: Ada <ada@example.org>\n"
+    )
+    assert "\nSubject: [Model] Edit a\n" in text
+    url = "https://github.com/vllm-project/vllm/pull/40101"
+    assert f"\n\nUpstream-PR: {url}\nUpstream-Head: {head}\n\ndiff --git " in text
+    assert "\n-line 7\n+seven\n" in text
+    assert not text.endswith("-- \n")
+    commit = bureau.forge.rev("v0.16.0")
+    first = (bureau.patches / "series").read_text().splitlines()[0]
+    assert first == f"# This series applies on vLLM v0.16.0 ({commit})"
+    for line in ('title = "[Model] Edit a"', 'state = "open"', f'head = "{head}"'):
+        assert line in bureau.facts
+    assert "[#40101]" in (bureau.near.folder / "PATCHES.md").read_text()
+
+
+def test_what_came_between_is_no_part_of_it(bureau: Bureau) -> None:
+    """Made on a later main, it is written as it fits the release, with other lines' numbers."""
+    bureau.forge.land("Top", {A: "top\n" + lines(1, 40), B: "b\n"})
+    body = "Edit a\n\nBecause.\n\nSigned-off-by: Ada <ada@example.org>"
+    change: Commits = [(body, {A: "top\n" + lines(1, 40, l20="twenty")})]
+    head = bureau.forge.open(40101, "Edit a", change)
+    answer = bureau.add("#40101")
+    assert answer["patches"][0]["verdict"] == "offset"
+    text = bureau.text("40101-edit-a.patch")
+    assert "@@ -17,7 +17,7 @@ line 16" in text
+    assert "top" not in text
+    trailers = f"Upstream-Head: {head}\nRebased-From: {bureau.forge.rev('main')[:12]}\n\ndiff"
+    assert "\nBecause.\n\nSigned-off-by: Ada" in text
+    assert trailers in text
+
+
+def test_the_whole_of_it_with_merges_in_between(bureau: Bureau) -> None:
+    """Two commits and a merge of main become one patch, by the first one's author."""
+    bureau.forge.open(40101, "Edit a and b", edited(A, l7="seven"))
+    bureau.forge.land("Go further", {"vllm/c.py": "cc\n"})
+    bureau.forge.catch_up(40101)
+    head = bureau.forge.push(40101, [("More", {B: lines(1, 40, l2="two")})])
+    bureau.add("40101")
+    text = bureau.text("40101-edit-a-and-b.patch")
+    assert text.count("diff --git") == 2
+    assert "c.py" not in text
+    assert f"Upstream-Head: {head}" in text
+    before = bureau.state()
+    ran = bureau.near.run("add", "40101", "--base", "v0.16.0", status=1)
+    assert "#40101 is carried already: patches/v0.16.0/40101-edit-a-and-b.patch" in ran.err
+    assert "hint: vpatch refresh 40101 shows" in ran.err
+    assert bureau.state() == before
+
+
+def test_a_patch_of_each_commit(bureau: Bureau) -> None:
+    """Each records its own commit; a merge among them is refused, with the way out."""
+    first = bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    second = bureau.forge.push(40101, [("Also b\n\nWhy.", {B: lines(1, 40, l2="two")})])
+    answer = bureau.add("40101", "--split-commits")
+    assert answer["written"] == ["40101-01-edit-vllm-a-py.patch", "40101-02-also-b.patch"]
+    assert f"Upstream-Head: {first}" in bureau.text(bureau.series[0])
+    url = "https://github.com/vllm-project/vllm/pull/40101"
+    trailers = f"\n\nWhy.\n\nUpstream-PR: {url}\nUpstream-Head: {second}\n"
+    assert trailers in bureau.text(bureau.series[1])
+    assert f'head = "{second}"' in bureau.facts
+    bureau.forge.open(40102, "Edit", edited(A, l20="twenty"))
+    bureau.forge.land("Go further", {"vllm/c.py": "cc\n"})
+    bureau.forge.catch_up(40102)
+    ran = bureau.near.run("add", "40102", "--split-commits", status=1)
+    assert "#40102 has merges in it" in ran.err
+    assert "hint: leave --split-commits out" in ran.err
+
+
+def test_upstreams_tests_and_documents_stay_away(bureau: Bureau) -> None:
+    """What is left out is told, and kept as globs; --all-files takes it."""
+    change: Commits = [("Edit", {A: lines(1, 40, l7="x"), "tests/test_a.py": "a = 2\n"})]
+    change.append(("Tell", {"README.md": "# New\n", "docs/a.md": "a\n"}))
+    bureau.forge.open(40101, "Edit", change)
+    ran = bureau.near.run("add", "40101")
+    assert "left out: README.md, docs/a.md, tests/test_a.py (--all-files takes them)" in ran.out
+    assert read_patch("x", bureau.text("40101-edit.patch").encode()).paths == {A}
+    assert 'exclude = ["tests/*", "docs/*", "benchmarks/*"' in bureau.facts
+    bureau.near.run("drop", "40101")
+    answer = bureau.add("40101", "--all-files")
+    assert answer["left_out"] == []
+    assert bureau.text("40101-edit.patch").count("diff --git") == 4
+    assert "exclude = []" in bureau.facts
+
+
+def test_nothing_but_tests(bureau: Bureau) -> None:
+    """One that touches only what is left out is told, and nothing is written."""
+    bureau.forge.open(40101, "Test", [("Test", {"tests/test_a.py": "a = 2\n"})])
+    before = bureau.state()
+    ran = bureau.near.run("add", "40101", status=1)
+    assert "error: it touches only files that are left out: tests/test_a.py" in ran.err
+    assert bureau.state() == before
+
+
+def test_globs_of_ones_own(bureau: Bureau) -> None:
+    """What upstream.toml says of a watched request is what is left out."""
+    facts = bureau.near.folder / "patches/upstream.toml"
+    facts.write_text(
+        '[[pr]]\n# Mine.\nnumber = 40101\ntitle = "As I call it"\nstate = "open"\n'
+        'as_of = 2026-01-02\nexclude = ["vllm/b.py"]\n'
+    )
+    change: Commits = [("Edit", {A: lines(1, 40, l7="x"), B: "b\n", "tests/test_a.py": "a\n"})]
+    bureau.forge.open(40101, "Edit", change)
+    answer = bureau.add("40101")
+    assert answer["left_out"] == [B]
+    assert 'exclude = ["vllm/b.py"]' in bureau.facts
+    assert bureau.facts.startswith("[[pr]]\n# Mine.\nnumber = 40101\n")
+
+
+def test_behind_another_patch(bureau: Bureau) -> None:
+    """What stands behind it is written anew where it must, and comments keep their places."""
+    for number, line in ((40101, "l7"), (40102, "l20")):
+        bureau.forge.open(number, f"Edit {line}", edited(A, **{line: "x"}))
+        bureau.add(str(number))
+    series = bureau.patches / "series"
+    series.write_text(series.read_text().replace("\n40102", "\n# The second.\n40102"))
+    bureau.forge.open(40103, "Edit the top", [("Top", {A: "top\n" + lines(1, 40)})])
+    answer = bureau.add("40103", "--after", "40101")
+    assert answer["rewritten"] == ["40102-edit-l20.patch"]
+    assert series.read_text().splitlines()[1:] == [
+        "40101-edit-l7.patch",
+        "40103-edit-the-top.patch",
+        "# The second.",
+        "40102-edit-l20.patch",
+    ]
+    text = bureau.text("40102-edit-l20.patch")
+    assert "@@ -18,7 +18,7 @@" in text
+    assert "Rebased-From: v0.16.0" not in text
+    ran = bureau.near.run("add", "40103", "--after", "40199", status=2)
+    assert "no such patch: 40199" in ran.err
+
+
+def test_what_the_base_has_already(bureau: Bureau) -> None:
+    """It is said, with the evidence, and nothing is written."""
+    start = bureau.forge.rev("v0.16.0")
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"), start=start)
+    bureau.forge.merge(40101)
+    bureau.forge.release("v0.17.0")
+    ran = bureau.near.run("add", "40101", "--base", "v0.17.0", status=1)
+    assert "#40101 landed" in ran.out
+    assert "nothing to add: v0.17.0 has it" in ran.out
+    assert not (bureau.near.folder / "patches/v0.17.0").exists()
+
+
+def test_another_series_serves_the_base(bureau: Bureau) -> None:
+    """A base with a series of its own would be served by no other any more: refused."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    bureau.add("40101")
+    bureau.forge.release("v0.17.0")
+    ran = bureau.near.run("add", "40102", "--base", "v0.17.0", status=1)
+    assert "v0.17.0 has no series of its own, v0.16.0 serves it" in ran.err
+    assert "hint: vpatch rebase --onto v0.17.0 makes one" in ran.err
+
+
+def test_a_conflict_is_solved_and_taken(bureau: Bureau) -> None:
+    """Nothing is written until it is solved, and the solution is kept for the next time."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    bureau.add("40101")
+    bureau.forge.land("Rewrite", {A: lines(1, 40, l6="six", l8="eight")})
+    bureau.forge.open(
+        40102, "Edit too", [("x", {A: lines(1, 40, l6="six", l7="7", l8="eight")})]
+    )
+    before = bureau.state()
+    answer = bureau.near.json("add", "40102", status=1)
+    assert (answer["written"], answer["ok"]) == ([], False)
+    assert bureau.state() == before
+    tree = bureau.near.folder / "build/add/tree"
+    assert answer["stopped"] == {"tree": str(tree)}
+    assert "<<<<<<<" in (tree / A).read_text()
+    ran = bureau.near.run("add", "--continue", status=1)
+    assert "conflict markers are left" in ran.err
+    assert "vpatch add --continue" in ran.err
+    (tree / A).write_text(lines(1, 40, l7="7 and seven"))
+    bureau.forge.push(40102, [("later", {B: "unseen\n"})])
+    assert bureau.near.json("add", "--continue")["written"] == ["40102-edit-too.patch"]
+    assert "-seven\n+7 and seven\n" in bureau.text("40102-edit-too.patch")
+    assert "unseen" not in bureau.text("40102-edit-too.patch"), "what came since was not seen"
+    assert not tree.exists()
+    bureau.near.run("check")
+    (kept,) = (bureau.near.folder / "patches/resolutions").iterdir()
+    assert kept.name.startswith("40102-edit-too@v0.16.0-")
+    ran = bureau.near.run("add", "--continue", status=2)
+    assert "no addition waits to be solved" in ran.err
+
+
+def test_a_conflict_is_given_up(bureau: Bureau) -> None:
+    """Nothing is left of it."""
+    bureau.forge.land("Rewrite", {A: lines(1, 40, l6="six", l8="eight")})
+    bureau.forge.open(
+        40102, "Edit too", [("x", {A: lines(1, 40, l6="six", l7="7", l8="eight")})]
+    )
+    ran = bureau.near.run("add", "40102", status=1)
+    assert "has no place behind the series on v0.16.0" in ran.out
+    assert "add --abort" in ran.out
+    bureau.near.run("add", "--abort")
+    assert not (bureau.near.folder / "build/add").exists()
+    ran = bureau.near.run("add", status=2)
+    assert "Name what to add" in ran.err
+
+
+def test_no_such_pull_request(bureau: Bureau) -> None:
+    """Neither git nor GitHub knows it."""
+    before = bureau.state()
+    ran = bureau.near.run("add", "99999", status=2)
+    assert f"error: no such pull request: #99999 of {bureau.forge.url}" in ran.err
+    assert bureau.state() == before
+
+
+def test_an_address(bureau: Bureau) -> None:
+    """The project that it names must be the folder's."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    bureau.add("https://github.com/vllm-project/vllm/pull/40101/files")
+    ran = bureau.near.run("add", "https://github.com/ada/vllm/pull/7", status=2)
+    assert (
+        "this is no https://github.com/vllm-project/vllm: https://github.com/ada/vllm"
+        in ran.err
+    )
+    assert "--upstream https://github.com/ada/vllm" in ran.err
+    (bureau.near.folder / "vpatch.toml").unlink()
+    bureau.near.home.joinpath(".gitconfig").write_text(
+        f'[url "{bureau.forge.http.url}/vllm"]\n\tinsteadOf = https://github.com/ada/vllm\n'
+    )
+    bureau.near.more |= {"HTTPS_PROXY": "http://127.0.0.1:9", "GIT_CONFIG_NOSYSTEM": "1"}
+    bureau.forge.open(7, "Edit b", edited(B, l7="seven"))
+    bureau.near.run("add", "https://github.com/ada/vllm/pull/7", "--base", "v0.16.0")
+    assert "Upstream-PR: https://github.com/ada/vllm/pull/7\n" in bureau.text(
+        "7-edit-vllm-b-py.patch"
+    )
+
+
+def test_no_git_remote(bureau: Bureau) -> None:
+    """Without a remote, a number leads nowhere; it is said what does."""
+    (bureau.near.folder / "vpatch.toml").write_text(
+        f'base = "v0.16.0"\n[upstream]\napi = "{bureau.forge.api.url}"\n'
+    )
+    bureau.near.index.add("0.16.0", sdist("0.16.0", START))
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    ran = bureau.near.run("add", "40101", status=2)
+    assert "error: no git remote to take a pull request from" in ran.err
+    assert "--upstream https://github.com/vllm-project/vllm" in ran.err
+
+
+@pytest.mark.parametrize("how", ["down", "limited", "wrong token", "no api"])
+def test_git_alone_will_do(bureau: Bureau, how: str) -> None:
+    """Where GitHub does not answer, that is said, and what git knows is taken."""
+    bureau.forge.open(40101, "Its title", [("Its subject", {A: lines(1, 40, l7="x")})])
+    if how == "down":
+        bureau.forge.api.stumbles = [500] * 3
+    elif how == "limited":
+        bureau.forge.api.remaining = 0
+    elif how == "wrong token":
+        bureau.near.more |= {
+            "GITHUB_TOKEN": "ghs_s3cr3t",
+            "GITHUB_API_URL": bureau.forge.api.root,
+        }
+    else:
+        (bureau.near.folder / "vpatch.toml").write_text(
+            f'base = "v0.16.0"\n[upstream]\nurl = "{bureau.forge.url}"\n'
+        )
+    ran = bureau.near.run("add", "40101")
+    assert "title and state are what git knows" in ran.err
+    assert "s3cr3t" not in ran.err + ran.out
+    assert bureau.series == ["40101-its-subject.patch"]
+    assert 'state = "unknown"' in bureau.facts
+    bureau.near.run("check")
+
+
+def test_a_title_that_wants_harm(bureau: Bureau) -> None:
+    """Markdown, HTML and escape codes are text, in files, on the page and the terminal."""
+    title = "Fix\x1b[2J `x` <script>|**\n../../etc"
+    head = bureau.forge.open(40101, "Fix", edited(A, l7="seven"))
+    bureau.forge.api.retitle(40101, title)
+    bureau.add("40101")
+    assert bureau.series == ["40101-fix-x1b-2j-x-script-etc.patch"]
+    text = bureau.text(bureau.series[0])
+    assert "\x1b" not in text + bureau.facts
+    assert "Subject: Fix\\x1b[2J `x` <script>|** ../../etc\n" in text
+    page = (bureau.near.folder / "PATCHES.md").read_text()
+    assert "\x1b" not in page
+    assert "\\<script\\>\\|\\*\\*" in page
+    assert "\x1b" not in bureau.near.run("status", "--base", "v0.16.0").out
+    assert head in text
+
+
+def test_a_message_that_wants_harm(bureau: Bureau) -> None:
+    """What looks like a diff or a header in a commit's message changes nothing."""
+    body = f"Edit\n\n---\ndiff --git a/{B} b/{B}\n--- a/{B}\n+++ b/{B}\n@@ -1 +1 @@"
+    body += "\n-line 1\n+evil"
+    body += "\n\nFrom: eve <eve@example.org>\nUpstream-PR: https://example.org/x/pull/1"
+    bureau.forge.open(40101, "Edit", [(body, {A: lines(1, 40, l7="seven")})])
+    bureau.add("40101")
+    patch = read_patch("x.patch", bureau.text("40101-edit.patch").encode())
+    assert patch.paths == {A}
+    assert (patch.pr, patch.author[0]) == (40101, "Ada")
+    clone = bureau.near.home / "clone"
+    git(clone.parent, "clone", "-q", "-b", "v0.16.0", str(bureau.forge.origin.served), "clone")
+    git(clone, "am", "-q", str(bureau.patches / "40101-edit.patch"))
+    assert git(clone, "diff", "--name-only", "v0.16.0") == A
+
+
+def test_five_hundred_files(bureau: Bureau) -> None:
+    """Many files are one patch; of many that are left out, a few are named."""
+    files: dict[str, str | None] = {f"vllm/new/m{n}.py": f"n = {n}\n" for n in range(400)}
+    files |= {f"tests/test_{n}.py": f"n = {n}\n" for n in range(100)}
+    bureau.forge.open(40101, "Many", [("Many", files)])
+    ran = bureau.near.run("add", "40101")
+    assert "tests/test_11.py, tests/test_12.py and 95 more" in " ".join(ran.out.split())
+    assert bureau.text("40101-many.patch").count("diff --git") == 400
+    bureau.near.run("check")
+
+
+def test_a_file_in_the_way(bureau: Bureau) -> None:
+    """What stands in no series is not written over."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    bureau.forge.open(40102, "Edit b", edited(B, l7="seven"))
+    bureau.add("40101")
+    (bureau.patches / "40102-edit-b.patch").write_text("mine\n")
+    before = bureau.state()
+    ran = bureau.near.run("add", "40102", status=1)
+    assert "a file is in the way" in ran.err
+    assert bureau.state() == before
+
+
+def test_a_run_that_was_killed_is_ended_by_the_next(bureau: Bureau) -> None:
+    """Whatever is called next finds the folder whole, and says what happened."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    steps = Steps(1, KilledError, for_good=True)
+    run = partial(bureau.near.run, "add", "40101")
+    assert ended(run, steps, [(Transaction, "carry_out")])
+    assert not (bureau.patches / "series").exists()
+    ran = bureau.near.run("check")
+    assert "an earlier run was interrupted: wrote the rest of its change" in ran.err
+    assert bureau.series == ["40101-edit.patch"]
+
+
+# From files and clones
+
+
+def diff_of(bureau: Bureau, number: int) -> str:
+    """Return what GitHub gives below a pull request's address with .diff behind it."""
+    return git(bureau.forge.origin.folder, "diff", "main", f"topic-{number}") + "\n"
+
+
+def test_a_bare_diff_of_a_pull_request(bureau: Bureau, tmp_path: Path) -> None:
+    """GitHub says whose it is; the mail around it is made."""
+    change: Commits = [("Edit", {A: lines(1, 40, l7="seven"), "docs/a.md": "a\n"})]
+    bureau.forge.open(40101, "[Model] Edit a", change)
+    file = tmp_path / "40101.diff"
+    file.write_text(diff_of(bureau, 40101))
+    answer = bureau.add(str(file))
+    assert answer["written"] == ["40101-edit-a.patch"]
+    assert answer["left_out"] == ["docs/a.md"]
+    text = bureau.text("40101-edit-a.patch")
+    assert "From: ada <ada@users.noreply.github.com>\nDate: Sun, 01 Mar 2026" in text
+    assert "Subject: [Model] Edit a\n\nUpstream-PR: https://github.com/vllm" in text
+    assert 'state = "open"' in bureau.facts
+    assert "head" not in bureau.facts
+
+
+def test_a_diff_of_ones_own(bureau: Bureau, tmp_path: Path) -> None:
+    """It is no pull request's: no facts, nothing left out, and a name that looks like none."""
+    file = tmp_path / "fix-it.diff"
+    file.write_text(
+        "--- vllm/a.py\n+++ vllm/a.py\n@@ -6,3 +6,3 @@\n line 6\n-line 7\n+seven\n line 8\n"
+    )
+    before = len(bureau.forge.api.asked)
+    assert bureau.add(str(file))["written"] == ["fix-it.patch"]
+    text = bureau.text("fix-it.patch")
+    assert "From: unknown <unknown@localhost>\n" in text
+    assert "diff --git a/vllm/a.py b/vllm/a.py\nindex " in text
+    assert not (bureau.near.folder / "patches/upstream.toml").exists()
+    assert len(bureau.forge.api.asked) == before
+
+
+def test_a_mailbox_of_a_pull_request(bureau: Bureau, tmp_path: Path) -> None:
+    """GitHub's .patch: each mail is a patch, and names the commit that it was."""
+    first = bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    second = bureau.forge.push(40101, [("Edit again", {A: lines(1, 40, l7="7")})])
+    file = tmp_path / "40101.patch"
+    command = ["format-patch", "--stdout", "main..topic-40101"]
+    file.write_text(git(bureau.forge.origin.folder, *command) + "\n")
+    answer = bureau.add(str(file))
+    assert answer["written"] == ["40101-01-edit-vllm-a-py.patch", "40101-02-edit-again.patch"]
+    for name, head in zip(bureau.series, (first, second), strict=True):
+        assert f"Upstream-Head: {head}" in bureau.text(name)
+    assert f'head = "{second}"' in bureau.facts
+
+
+def test_mails_that_do_not_say_what_they_were(bureau: Bureau, tmp_path: Path) -> None:
+    """Parts of one pull request that nothing tells apart are refused."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    bureau.forge.push(40101, [("Edit again", {A: lines(1, 40, l7="7")})])
+    file = tmp_path / "40101.patch"
+    command = ["format-patch", "--stdout", "--zero-commit", "main..topic-40101"]
+    file.write_text(git(bureau.forge.origin.folder, *command) + "\n")
+    ran = bureau.near.run("add", str(file), status=1)
+    assert "several mails, and not each has its commit's id: 40101.patch" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [(b"", "the file is empty"), (b"<html>", "a web page"), (b"hello\n", "no diff in it")],
+)
+def test_a_file_that_is_no_patch(bureau: Bureau, tmp_path: Path, raw: bytes, what: str) -> None:
+    """It is said what it is instead."""
+    file = tmp_path / "x.diff"
+    file.write_bytes(raw)
+    assert what in bureau.near.run("add", str(file), status=3).err
+
+
+def test_a_file_that_has_no_place(bureau: Bureau, tmp_path: Path) -> None:
+    """Nothing tells what it was made on: no merge can be tried, and a way out is named."""
+    file = tmp_path / "x.diff"
+    file.write_text("--- a/vllm/a.py\n+++ b/vllm/a.py\n@@ -7 +7 @@\n-nothing\n+like it\n")
+    before = bureau.state()
+    ran = bureau.near.run("add", str(file), status=1)
+    assert "no three-way merge could be tried, and nothing is written" in ran.out
+    assert "vpatch add CLONE@COMMIT" in ran.out
+    assert bureau.state() == before
+
+
+def test_a_commit_of_a_clone(bureau: Bureau, tmp_path: Path) -> None:
+    """A change of one's own, on whatever it was made; merged through its parent."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(bureau.forge.origin.served), "clone")
+    (clone / A).write_text(lines(1, 40, l5="five"))
+    git(clone, "commit", "-q", "-a", "-m", "Mine")
+    (clone / A).write_text(lines(1, 40, l5="five", l7="mine"))
+    (clone / "tests/test_a.py").write_text("mine\n")
+    git(clone, "commit", "-q", "-a", "-m", "Mine too\n\nBecause.")
+    refs = git(clone, "for-each-ref")
+    answer = bureau.add(f"{clone}@main~0")
+    assert answer["patches"][0]["verdict"] == "merged"
+    text = bureau.text("mine-too.patch")
+    assert "\n-line 7\n+mine\n" in text
+    assert "tests/test_a.py" in text
+    assert "\n\nBecause.\n" in text
+    assert git(clone, "for-each-ref") == refs
+    ran = bureau.near.run("add", f"{clone}@nowhere", status=2)
+    assert "no such commit" in ran.err
+    assert "name a number (33303)" in bureau.near.run("add", "nowhere", status=2).err
+
+
+def test_a_commit_that_a_person_ported(bureau: Bureau, tmp_path: Path) -> None:
+    """A commit whose trailers name a pull request is that one's, with its reviewed head."""
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", "-b", "v0.16.0", str(bureau.forge.origin.served), "clone")
+    head = bureau.forge.open(40101, "Edit a", edited(A, l7="seven"))
+    (clone / A).write_text(lines(1, 40, l7="ported"))
+    url = "https://github.com/vllm-project/vllm/pull/40101"
+    message = f"Edit a\n\nPorted.\n\nUpstream-PR: {url}\nUpstream-Head: {head}"
+    git(clone, "commit", "-q", "-a", "-m", message)
+    assert bureau.add(f"{clone}@HEAD")["written"] == ["40101-edit-a.patch"]
+    assert f'head = "{head}"' in bureau.facts
+    assert 'state = "open"' in bureau.facts
+    git(clone, "checkout", "-q", "-b", "other", "HEAD~1")
+    git(clone, "commit", "-q", "--allow-empty", "-m", "other")
+    git(clone, "merge", "-q", "-m", "Merge", "-")
+    assert "the commit is a merge" in bureau.near.run("add", f"{clone}@HEAD", status=1).err

@@ -1,0 +1,111 @@
+"""``vpatch drop``: patches go, the rest stays in order, and the series file says why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bureau import A, B, Bureau, edited, opened
+from support import Desk, lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+def bureau(desk: Desk, tmp_path: Path) -> Iterator[Bureau]:
+    """Open a desk whose series has three patches, two of them of one file."""
+    with opened(desk, tmp_path) as bureau:
+        bureau.forge.open(40101, "Edit a", edited(A, l7="seven"))
+        bureau.forge.open(40102, "Edit a again", edited(A, l20="twenty"))
+        bureau.forge.open(40103, "Edit b", edited(B, l7="seven"))
+        for number in ("40101", "40103", "40102"):
+            bureau.add(number)
+        yield bureau
+
+
+def test_one_goes(bureau: Bureau) -> None:
+    """File and line go; a comment and the facts stay, and the page follows."""
+    ran = bureau.near.run("drop", "40101", "--why", "fixed upstream\nby\x1b[2J #40200")
+    assert ran.out.splitlines() == [
+        f"dropped {bureau.patches / '40101-edit-a.patch'}",
+        "wrote 40102-edit-a-again.patch anew, which stood behind it",
+    ]
+    text = (bureau.patches / "series").read_text()
+    why = "fixed upstream by\\x1b[2J #40200"
+    assert text.splitlines()[1:] == [
+        f"# 40101-edit-a.patch: dropped on {TODAY}: {why}",
+        "40103-edit-b.patch",
+        "40102-edit-a-again.patch",
+    ]
+    assert not (bureau.patches / "40101-edit-a.patch").exists()
+    assert "number = 40101" in bureau.facts
+    bureau.near.run("check")
+    answer = bureau.near.json("status", "--base", "v0.16.0")
+    assert [one["pr"] for one in answer["watched"]] == [40101]
+    assert [one["verdict"] for one in answer["patches"]] == ["clean", "clean"]
+
+
+def test_several_go_or_none(bureau: Bureau) -> None:
+    """A name that the series lacks lets all of them stay."""
+    before = bureau.state()
+    ran = bureau.near.run("drop", "40101", "40999", status=2)
+    assert "no such patch: 40999" in ran.err
+    assert bureau.state() == before
+    answer = bureau.near.json("drop", "40102-edit-a-again.patch", "#40103")
+    assert answer["dropped"] == ["40103-edit-b.patch", "40102-edit-a-again.patch"]
+    assert answer["rewritten"] == []
+    assert bureau.series == ["40101-edit-a.patch"]
+    bureau.near.run("check")
+
+
+def test_one_that_another_needs_stays(bureau: Bureau) -> None:
+    """What stands on it would have no place: that is said, with its name, and nothing goes."""
+    bureau.forge.land("Take a", {A: lines(1, 40, l7="seven")})
+    bureau.forge.open(40104, "On top", edited(A, l7="seven and more"))
+    bureau.add("40104")
+    before = bureau.state()
+    ran = bureau.near.run("drop", "40101", status=1)
+    assert "a patch of the series has no place: 40104-on-top.patch" in ran.err
+    assert "hint: drop it as well" in ran.err
+    assert bureau.state() == before
+    bureau.near.run("drop", "40101", "40104")
+    bureau.near.run("check")
+
+
+def test_the_parts_of_one_go_together(bureau: Bureau) -> None:
+    """A pull request in parts goes whole, by its number."""
+    bureau.forge.open(40105, "Parts", [("One", {B: lines(1, 40, l20="x")})])
+    bureau.forge.push(40105, [("Two", {B: lines(1, 40, l20="x", l30="y")})])
+    bureau.add("40105", "--split-commits")
+    answer = bureau.near.json("drop", "40105")
+    assert answer["dropped"] == ["40105-01-one.patch", "40105-02-two.patch"]
+    bureau.near.run("check")
+
+
+def test_all_go(bureau: Bureau) -> None:
+    """An empty series is one, and can be added to again."""
+    bureau.near.run("drop", "40101", "40102", "40103")
+    assert bureau.series == []
+    bureau.near.run("check")
+    assert bureau.add("40101")["written"] == ["40101-edit-a.patch"]
+    text = (bureau.patches / "series").read_text()
+    assert text.endswith("-again.patch: dropped on " + f"{TODAY}\n40101-edit-a.patch\n")
+
+
+def test_files_of_ones_own_are_left_alone(bureau: Bureau) -> None:
+    """Notes, drafts and changes in other files of the folder are nobody's business."""
+    (bureau.patches / "NOTES").write_text("mine\n")
+    (bureau.near.folder / "patches/smoke").mkdir()
+    (bureau.near.folder / "patches/smoke/test_pr40101.py").write_text("mine = 1\n")
+    with (bureau.patches / "series").open("a") as series:
+        series.write("# A note of mine.\n")
+    bureau.near.run("drop", "40103")
+    assert (bureau.patches / "NOTES").read_text() == "mine\n"
+    assert (bureau.patches / "series").read_text().endswith("# A note of mine.\n")
+    assert (bureau.near.folder / "patches/smoke/test_pr40101.py").read_text() == "mine = 1\n"

@@ -1,0 +1,295 @@
+"""``vpatch refresh``: what upstream did since, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bureau import START, A, B, Bureau, edited, opened
+from support import Desk, git, lines, sdist
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TODAY = datetime.now(UTC).date()
+NAME = "40101-edit-a.patch"
+
+
+@pytest.fixture
+def bureau(desk: Desk, tmp_path: Path) -> Iterator[Bureau]:
+    """Open a desk whose series carries one pull request."""
+    with opened(desk, tmp_path) as bureau:
+        bureau.forge.open(40101, "Edit a", edited(A, l7="seven"))
+        bureau.add("40101")
+        yield bureau
+
+
+def refresh(bureau: Bureau, *args: str, status: int = 0) -> Any:
+    """Refresh one pull request and return what is told of it; the folder is in order then."""
+    answer = bureau.near.json("refresh", *args, status=status)
+    bureau.near.run("check")
+    (found,) = answer["pulls"]
+    return found
+
+
+def test_nothing_new(bureau: Bureau) -> None:
+    """Exit status 0, and nothing is written."""
+    before = bureau.state()
+    found = refresh(bureau)
+    assert (found["state"], found["pushed"], found["follow_ups"]) == ("open", None, [])
+    assert bureau.state() == before
+    assert bureau.near.run("refresh").out.splitlines() == [
+        "PR      Title         Upstream  News",
+        "#40101  Edit a        open",
+    ]
+
+
+def test_states_and_titles(bureau: Bureau) -> None:
+    """What GitHub says goes to upstream.toml, where comments stay, and to the page."""
+    facts = bureau.near.folder / "patches/upstream.toml"
+    old = f"as_of = {TODAY}"
+    facts.write_text(bureau.facts.replace(old, "as_of = 2026-01-02 # then"))
+    bureau.forge.api.retitle(40101, "Edit a well")
+    bureau.forge.api.shut(40101)
+    found = refresh(bureau, "#40101")
+    assert (found["state"], found["title"]) == ("closed", "Edit a well")
+    assert 'title = "Edit a well"\nstate = "closed"\n' in bureau.facts
+    assert f"as_of = {TODAY} # then" in bureau.facts
+    assert "Subject: Edit a\n" in bureau.text(NAME), "the patch itself stays"
+
+
+def test_a_push_is_shown_first_and_taken_on_request(bureau: Bureau) -> None:
+    """The difference to what was reviewed; taken by a later call, in the form that fits."""
+    old = bureau.text(NAME)
+    reviewed = bureau.forge.rev("topic-40101")
+    head = bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN", l20="x")})])
+    found = refresh(bureau, "40101", status=1)
+    assert found["pushed"]["reviewed"] == reviewed
+    assert "-+seven\n" in found["pushed"]["difference"]
+    assert bureau.text(NAME) == old
+    ran = bureau.near.run("refresh", "40101", status=1)
+    assert f"#40101 went from {reviewed[:12]} to {head[:12]}; what is different:" in ran.out
+    assert "++SEVEN" in ran.out
+    assert "refresh 40101 --accept" in ran.out
+    assert refresh(bureau, "40101", "--accept")["accepted"] is True
+    assert bureau.series == [NAME]
+    assert "+SEVEN" in bureau.text(NAME)
+    assert f"Upstream-Head: {head}" in bureau.text(NAME)
+    assert f'head = "{head}"' in bureau.facts
+    assert refresh(bureau)["pushed"] is None
+
+
+def test_what_nobody_saw_is_not_taken(bureau: Bureau) -> None:
+    """A push between the look and the word to take it is shown, and not taken."""
+    old = bureau.text(NAME)
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert "#40101 is not taken: this is shown for the first time" in " ".join(ran.out.split())
+    bureau.forge.push(40101, [("Evil", {A: lines(1, 40, l7="evil")})])
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert "++evil" in ran.out
+    assert bureau.text(NAME) == old
+    bureau.near.run("refresh", "--accept")
+    assert "+evil" in bureau.text(NAME)
+
+
+def test_a_change_that_hides_in_a_merge_is_shown(bureau: Bureau) -> None:
+    """A merge of main can bring what neither side had; the whole is compared, not commits."""
+    bureau.forge.land("Go further", {"vllm/c.py": "cc\n"})
+    bureau.forge.catch_up(40101, {B: lines(1, 40, l9="evil")})
+    difference = refresh(bureau, status=1)["pushed"]["difference"]
+    assert "++evil" in difference
+    assert "cc" not in difference
+
+
+def test_a_rebase_by_its_author_is_no_news(bureau: Bureau) -> None:
+    """The same change on a later main needs no second look, and can be noted."""
+    bureau.forge.land("Top", {A: "top\n" + lines(1, 40), B: "b\n"})
+    change = {A: "top\n" + lines(1, 40, l7="seven"), "tests/test_a.py": "left = out\n"}
+    head = bureau.forge.force(40101, [("Edit a", change)])
+    found = refresh(bureau)
+    assert found["pushed"]["differs"] is False
+    assert "with the same change; to note it" in bureau.near.run("refresh").out
+    assert refresh(bureau, "--accept")["accepted"] is True
+    assert f"Upstream-Head: {head}" in bureau.text(NAME)
+
+
+def test_a_reviewed_head_that_is_lost(bureau: Bureau) -> None:
+    """The whole change is shown then, and the patch is to be added anew."""
+    old = bureau.forge.rev("topic-40101")
+    bureau.forge.force(40101, [("Edit a", {A: lines(1, 40, l7="SEVEN")})])
+    bureau.forge.origin.push()
+    git(bureau.forge.origin.served, "gc", "-q", "--prune=now")
+    shutil.rmtree(bureau.near.cache / "pulls.git")
+    ran = bureau.near.run("refresh", status=1)
+    assert f"#40101 went from {old[:12]}, which is lost" in " ".join(ran.out.split())
+    assert "+SEVEN" in ran.out
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert "whether #40101 was changed by hand is not to be told any more" in ran.err
+    assert "hint: vpatch drop it, then vpatch add it again" in ran.err
+
+
+def test_work_of_ones_own_is_not_undone(bureau: Bureau) -> None:
+    """A patch that a person changed since it was taken is not written over."""
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    text = bureau.text(NAME).replace("+seven", "+mine")
+    (bureau.patches / NAME).write_text(text)
+    bureau.near.run("refresh", status=1)
+    before = bureau.state()
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert f"#40101 is not as it was reviewed: it was changed by hand: {NAME}" in ran.err
+    assert bureau.state() == before
+
+
+def test_a_new_head_without_a_place(bureau: Bureau) -> None:
+    """It is refused, with the cause, and nothing is written."""
+    bureau.forge.land("Rewrite", {A: lines(1, 40, l6="six", l8="eight")})
+    change = {A: lines(1, 40, l6="six", l7="SEVEN", l8="eight")}
+    bureau.forge.force(40101, [("Edit a", change)])
+    bureau.near.run("refresh", status=1)
+    before = bureau.state()
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert "the new head of #40101 has no place: vllm/a.py: hunk 1" in ran.err
+    assert bureau.state() == before
+
+
+def test_parts_are_taken_anew(bureau: Bureau) -> None:
+    """One in parts stays in parts, as many as it has now; others keep their places."""
+    bureau.forge.open(40102, "Parts", [("One", {B: lines(1, 40, l7="x")})])
+    bureau.forge.push(40102, [("Two", {B: lines(1, 40, l7="x", l30="y")})])
+    bureau.add("40102", "--split-commits")
+    bureau.forge.open(40103, "Last", edited(A, l30="last"))
+    bureau.add("40103")
+    bureau.forge.push(40102, [("Three", {B: lines(1, 40, l7="x", l20="z", l30="y")})])
+    bureau.near.run("refresh", "40102", status=1)
+    refresh(bureau, "40102", "--accept")
+    assert bureau.series == [
+        NAME,
+        *("40102-01-one.patch", "40102-02-two.patch", "40102-03-three.patch"),
+        "40103-last.patch",
+    ]
+
+
+def test_the_release_that_has_it(bureau: Bureau) -> None:
+    """Of what was merged, the first release is looked for in upstream's history."""
+    bureau.forge.merge(40101)
+    assert refresh(bureau)["merged_in"] is None
+    bureau.forge.release("v0.17.0")
+    assert refresh(bureau)["merged_in"] == "v0.17.0"
+    assert 'merged_in = "v0.17.0"' in bureau.facts
+
+
+def test_follow_ups(bureau: Bureau) -> None:
+    """Who fixes, reverts or replaces it is named with the words that say so; not added."""
+    forge = bureau.forge
+    forge.merge(40101)
+    forge.open(40110, "Fix race", [("x", {B: "b\n"})], body="Fixes a regression from #40101.")
+    forge.merge(40110)
+    forge.open(40111, "Chat", [("x", {B: "bb\n"})], body="Unlike #40101")
+    forge.revert(40101, by=40112)
+    forge.api.comment(40101, "Superseded by #40113, thanks. cc #7")
+    found = refresh(bureau)["follow_ups"]
+    assert [(one["pr"], one["relation"]) for one in found] == [
+        (40112, "reverts it"),
+        (40113, "replaces it"),
+        (40110, "fixes it"),
+    ]
+    assert "40110" not in bureau.facts
+    ran = bureau.near.run("refresh")
+    told = " ".join(ran.out.split())
+    line = '#40101: #40110 (Fix race) fixes it, perhaps: "Fixes a regression from #40101."'
+    assert line in told
+    assert line in " ".join(bureau.near.run("status", "--base", "v0.16.0").out.split())
+    (first, *_) = bureau.near.json("status", "--base", "v0.16.0")["follow_ups"]
+    assert (first["of"], first["pr"], first["relation"]) == (40101, 40112, "reverts it")
+    facts = bureau.near.folder / "patches/upstream.toml"
+    facts.write_text(bureau.facts.replace("head =", "follow_ups = [40112, 40113]\nhead ="))
+    assert [one["pr"] for one in refresh(bureau)["follow_ups"]] == [40110]
+
+
+def test_follow_ups_by_git_alone(bureau: Bureau) -> None:
+    """Where GitHub does not answer, upstream's commits still speak."""
+    bureau.forge.merge(40101)
+    bureau.near.run("refresh")
+    bureau.forge.revert(40101, by=40112)
+    bureau.forge.api.remaining = 0
+    ran = bureau.near.run("refresh")
+    assert "the rate limit is used up until" in ran.err
+    assert "#40101: #40112 (Revert" in ran.out
+
+
+def test_a_limit_in_the_middle(bureau: Bureau) -> None:
+    """What was learned before it is written; of the rest, git tells the heads."""
+    bureau.forge.open(40102, "Edit b", edited(B, l7="seven"))
+    bureau.add("40102")
+    bureau.forge.api.shut(40101)
+    bureau.forge.api.shut(40102)
+    bureau.forge.api.remaining = 1
+    ran = bureau.near.run("refresh")
+    assert "nothing is known of #40102 and those after it" in ran.err
+    assert f"#40102  Edit b        open, as of {TODAY}" in ran.out
+    assert bureau.facts.count('state = "closed"') == 1
+    assert bureau.facts.count('state = "open"') == 1
+    answer = bureau.near.json("refresh")
+    assert [one["state"] for one in answer["pulls"]] == [None, None]
+    assert all(one["head"] for one in answer["pulls"])
+
+
+def test_neither_answers(bureau: Bureau) -> None:
+    """Without git and GitHub there is no answer: exit status 3, and nothing is written."""
+    before = bureau.state()
+    bureau.forge.http.close()
+    bureau.forge.api.stumbles = [500] * 9
+    ran = bureau.near.run("refresh", status=3)
+    assert "the git remote gave no answer" in ran.err
+    assert bureau.state() == before
+
+
+def test_github_alone(bureau: Bureau) -> None:
+    """Without a git remote, states are learned all the same."""
+    (bureau.near.folder / "vpatch.toml").write_text(
+        f'base = "v0.16.0"\n[upstream]\napi = "{bureau.forge.api.url}"\n'
+    )
+    bureau.near.index.add("0.16.0", sdist("0.16.0", START))
+    bureau.forge.api.shut(40101)
+    assert refresh(bureau)["state"] == "closed"
+    bureau.forge.api.stumbles = [500] * 3
+    ran = bureau.near.run("refresh", status=3)
+    assert "error: GitHub gave no answer (HTTP 500)" in ran.err
+
+
+def test_who_is_meant(bureau: Bureau) -> None:
+    """A number, an address or a file name; one that nobody knows is wrong usage."""
+    for name in ("40101", "#40101", "https://github.com/vllm-project/vllm/pull/40101", NAME):
+        assert refresh(bureau, name)["pr"] == 40101
+    ran = bureau.near.run("refresh", "40999", status=2)
+    assert "no such pull request: 40999" in ran.err
+    assert "hint: the folder knows #40101" in ran.err
+
+
+def test_a_watched_one(bureau: Bureau) -> None:
+    """One that is only watched is asked about as well, and its head noted on request."""
+    bureau.forge.open(40102, "Edit b", edited(B, l7="seven"))
+    bureau.add("40102")
+    bureau.near.run("drop", "40102")
+    head = bureau.forge.push(40102, [("More", {B: lines(1, 40, l7="SEVEN")})])
+    assert refresh(bureau, "40102", status=1)["pushed"]["differs"] is True
+    assert refresh(bureau, "40102", "--accept")["accepted"] is True
+    assert f'head = "{head}"' in bureau.facts
+    assert bureau.series == [NAME]
+
+
+def test_a_memory_that_is_damaged(bureau: Bureau) -> None:
+    """What was shown is then forgotten, and shown again before it is taken."""
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    bureau.near.run("refresh", status=1)
+    outlook = bureau.near.folder / "build/outlook.json"
+    assert json.loads(outlook.read_text())["shown"].keys() == {"40101"}
+    outlook.write_text("{")
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert "is shown for the first time" in " ".join(ran.out.split())

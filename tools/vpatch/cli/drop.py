@@ -1,0 +1,82 @@
+"""``vpatch drop``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vpatch.cli import options, show
+from vpatch.cli.add import series_named
+from vpatch.cli.session import Terminal, patch_named
+from vpatch.values.project import pull_named
+
+if TYPE_CHECKING:
+    from vpatch.cli.session import Session
+    from vpatch.upkeep.arrange import Sheet
+
+
+@click.command("drop")
+@click.argument("patches", metavar="P...", nargs=-1, required=True)
+@options.base
+@click.option("--why", metavar="TEXT", default="", help="The reason, kept in the series file.")
+@options.json
+@click.pass_obj
+def command(
+    session: Session,
+    patches: tuple[str, ...],
+    base: str | None,
+    why: str,
+    *,
+    as_json: bool,
+) -> int:
+    r"""Take patches out of the series, all of those named or none.
+
+    P is a pull request's number or address, or a patch's file name. A comment stays in the
+    series file, and the facts in upstream.toml: the pull request is watched from now on.
+
+    \b
+    Examples:
+      vpatch drop 35358 --why "fixed upstream by #36000"
+      vpatch drop 35442 36013 --base v0.16.0
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415, lazy
+
+    from vpatch.jobs.changeset import Changeset  # noqa: PLC0415, lazy
+    from vpatch.upkeep.arrange import Change, sheet_of  # noqa: PLC0415, lazy
+    from vpatch.upkeep.drop import drop  # noqa: PLC0415, lazy
+
+    changeset = Changeset(session.root, Terminal().say)
+    with changeset.held():
+        sheet = sheet_of(session.folder, session.bases, series_named(session, base))
+        names = {name for asked in patches for name in _names(sheet, asked)}
+        day = datetime.now(UTC).date()
+        with session.replays() as replays:
+            change = Change(session.folder, sheet, replays, session.project)
+            found = drop(change, names, why, day)
+        changeset.put(found.contents)
+    if as_json:
+        show.print_json(
+            {
+                "base": sheet.base.as_json(),
+                "series": sheet.name,
+                "dropped": list(found.names),
+                "rewritten": list(found.rewritten),
+                "ok": True,
+            }
+        )
+        return 0
+    for name in found.names:
+        click.echo(f"dropped {session.root / sheet.place / name}")
+    for name in found.rewritten:
+        click.echo(f"wrote {name} anew, which stood behind it")
+    return 0
+
+
+def _names(sheet: Sheet, asked: str) -> list[str]:
+    """Return the file names that a user means: of a pull request, all of its patches."""
+    from vpatch.values.series import Series  # noqa: PLC0415, lazy
+
+    name = patch_named(Series(sheet.base, sheet.patches), asked)
+    pull = pull_named(asked)
+    return [patch.name for patch in sheet.of(pull.number)] if pull else [name]

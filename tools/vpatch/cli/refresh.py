@@ -1,0 +1,208 @@
+"""``vpatch refresh``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from vpatch.cli import options, show
+from vpatch.cli.add import series_named
+from vpatch.cli.session import Terminal
+from vpatch.values.errors import BadInputError
+from vpatch.values.paths import printable
+from vpatch.values.project import pull_named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vpatch.cli.session import Session
+    from vpatch.upkeep.accept import Taken
+    from vpatch.upkeep.arrange import Sheet
+    from vpatch.upkeep.news import News
+    from vpatch.upkeep.outlook import Outlook
+    from vpatch.values.followups import Candidate
+
+    Candidates = Mapping[int, list[Candidate]]
+
+_DIGITS = 12
+"""Of a commit's id, for people."""
+
+
+@click.command("refresh")
+@click.argument("pulls", metavar="[P...]", nargs=-1)
+@options.base
+@click.option("--accept", is_flag=True, help="Take what was shown before, if it fits.")
+@options.json
+@click.pass_obj
+def command(
+    session: Session,
+    pulls: tuple[str, ...],
+    base: str | None,
+    *,
+    accept: bool,
+    as_json: bool,
+) -> int:
+    r"""Ask what upstream did with the pull requests since, all of them or those named.
+
+    States and titles go to upstream.toml. What an author pushed is shown as a difference to
+    the reviewed head, and taken with --accept by a later call: nobody takes what he has not
+    seen. For what was merged or closed, what may fix or replace it is named.
+
+    \b
+    Examples:
+      vpatch refresh
+      vpatch refresh 33303
+      vpatch refresh 33303 --accept
+    """
+    from vpatch.jobs.changeset import Changeset  # noqa: PLC0415, lazy
+    from vpatch.upkeep.accept import Accept  # noqa: PLC0415, lazy
+    from vpatch.upkeep.arrange import sheet_of  # noqa: PLC0415, lazy
+    from vpatch.upkeep.outlook import Outlook  # noqa: PLC0415, lazy
+    from vpatch.upkeep.refresh import Refresh  # noqa: PLC0415, lazy
+
+    changeset = Changeset(session.root, Terminal().say)
+    with changeset.held():
+        sheet = sheet_of(session.folder, session.bases, series_named(session, base))
+        outlook = Outlook.at(session.outlook)
+        upstream = session.upstream
+        refresh = Refresh(session.facts, session.bases, sheet, upstream, outlook)
+        found = refresh.look(_numbers(session, sheet, pulls))
+        way_in = Accept(session.folder, session.bases, sheet, upstream)
+        taken = way_in.take(found, accept=accept)
+        changeset.put(taken.contents)
+        left = [news for news in found if news.push and news.number not in taken.accepted]
+        for news in left:
+            outlook.shown[news.number] = news.head
+        outlook.save(session.outlook)
+    candidates = {
+        news.number: _candidates(sheet, outlook, news) for news in found if news.has_ended
+    }
+    status = 1 if any(news.push and news.push.differs for news in left) else 0
+    if any(news.state is None and not news.head for news in found):
+        status = 3
+    if as_json:
+        _print_json(sheet, found, taken, candidates, ok=not status)
+    else:
+        _print(session, found, taken, candidates, accept=accept)
+    return status
+
+
+def _numbers(session: Session, sheet: Sheet, pulls: tuple[str, ...]) -> list[int]:
+    """Return the pull requests that are meant: those named, else all that are known."""
+    carried = {patch.pr: None for patch in sheet.patches if patch.pr}
+    known = [*carried, *(number for number in session.facts if number not in carried)]
+    if not known:
+        raise BadInputError(
+            "there is no pull request to ask about",
+            where=str(session.folder.patches),
+            hint="vpatch add PR takes one in",
+        )
+    wanted: list[int] = []
+    for asked in pulls:
+        pull = pull_named(asked)
+        name = next((p.pr for p in sheet.patches if p.name == asked), None)
+        number = pull.number if pull else name
+        if number not in known or number is None:
+            there = ", ".join(f"#{one}" for one in known)
+            hint = f"the folder knows {there}"
+            raise BadInputError("no such pull request", where=asked, hint=hint)
+        wanted.append(number)
+    return wanted or known
+
+
+def _candidates(sheet: Sheet, outlook: Outlook, news: News) -> list[Candidate]:
+    known = news.known.follow_ups if news.known else ()
+    carried = [patch.pr for patch in sheet.patches]
+    return outlook.candidates(news.number, known, carried)
+
+
+def _print_json(
+    sheet: Sheet, found: list[News], taken: Taken, candidates: Candidates, *, ok: bool
+) -> None:
+    answer = [
+        {
+            "pr": news.number,
+            "title": news.title,
+            "state": news.state.state if news.state else None,
+            "merged_in": news.release or None,
+            "head": news.head or None,
+            "pushed": {
+                "reviewed": news.push.reviewed,
+                "lost": news.push.old is None,
+                "differs": news.push.differs,
+                "difference": news.push.difference,
+            }
+            if news.push
+            else None,
+            "accepted": news.number in taken.accepted,
+            "follow_ups": [one.as_json() for one in candidates.get(news.number, [])],
+        }
+        for news in found
+    ]
+    show.print_json(
+        {"base": sheet.base.as_json(), "series": sheet.name, "pulls": answer, "ok": ok}
+    )
+
+
+def _print(
+    session: Session,
+    found: list[News],
+    taken: Taken,
+    candidates: Candidates,
+    *,
+    accept: bool,
+) -> None:
+    rows = [(f"#{news.number}", news.title, _state(news), _word(news, taken)) for news in found]
+    show.print_table(("PR", "Title…", "Upstream", "News"), rows)
+    for news in found:
+        if news.push and news.number not in taken.accepted:
+            _print_push(session, news, accept=accept)
+    for number, each in candidates.items():
+        for one in each:
+            show.print_follow_up(number, one)
+
+
+def _state(news: News) -> str:
+    if news.state is None:
+        return f"{news.known.state}, as of {news.known.as_of}" if news.known else "not known"
+    release = news.release or (news.known.merged_in if news.known else "")
+    return f"{news.state.state} {release}".strip()
+
+
+def _word(news: News, taken: Taken) -> str:
+    if news.number in taken.accepted:
+        return f"pushed; taken as {news.head[:_DIGITS]}"
+    if news.push is None:
+        return "" if news.head else "no answer"
+    return "pushed" if news.push.differs else "pushed, the same change"
+
+
+def _print_push(session: Session, news: News, *, accept: bool) -> None:
+    push = news.push
+    if push is None:
+        return
+    then = f"{session.call} refresh {news.number} --accept"
+    was, now = push.reviewed[:_DIGITS], news.head[:_DIGITS]
+    click.echo()
+    if not push.differs:
+        show.print_note(
+            f"#{news.number} went from {was} to {now} with the same change; to note it: {then}"
+        )
+        return
+    if push.old is None:
+        show.print_note(
+            f"#{news.number} went from {was}, which is lost, to {now}; the whole change is:"
+        )
+    else:
+        show.print_note(f"#{news.number} went from {was} to {now}; what is different:")
+    click.echo()
+    click.echo(printable(push.difference.rstrip("\n")))
+    click.echo()
+    if accept:
+        show.print_note(
+            f"#{news.number} is not taken: this is shown for the first time. "
+            f"When you have read it: {then}"
+        )
+    else:
+        show.print_note(f"to take it: {then}")

@@ -1,0 +1,274 @@
+"""Take a pull request, a commit or a file into a series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vpatch.doors import files
+from vpatch.doors.git import Repo
+from vpatch.doors.git.topic import commits
+from vpatch.jobs import incoming
+from vpatch.jobs.bases.store import init_store
+from vpatch.jobs.incoming import USUALLY_LEFT_OUT, Incoming, Terms
+from vpatch.upkeep.arrange import Change
+from vpatch.upkeep.replays import opened
+from vpatch.upkeep.rewrite import Form, rewrite
+from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.mail import title_of
+from vpatch.values.patch import read_patch
+from vpatch.values.project import pull_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from vpatch.jobs.bases import Bases
+    from vpatch.jobs.folder import Folder
+    from vpatch.upkeep.arrange import Sheet
+    from vpatch.upkeep.bench import Asked, Bench
+    from vpatch.upkeep.replays import Replays
+    from vpatch.upkeep.upstream import Upstream
+    from vpatch.values.base import Base
+    from vpatch.values.patch import Patch
+    from vpatch.values.pull import PullState
+    from vpatch.values.verdict import Result
+
+_NAMED = 5
+"""Files that one message names."""
+_FULL = 40
+"""Digits of a commit id."""
+_NOBODY = ("unknown", "unknown@localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What came of taking somebody's work into a series."""
+
+    number: int | None
+    results: tuple[Result, ...]
+    """What became of each patch on the series."""
+    left_out: tuple[str, ...]
+    """Files that are not carried."""
+    contents: Mapping[str, bytes | None]
+    """The files to write, by their paths below the project's folder; none where nothing is
+    to be added."""
+    written: tuple[str, ...] = ()
+    """Names of the new patches."""
+    rewritten: tuple[str, ...] = ()
+    """Names of patches behind them that are written anew."""
+    stopped: bool = False
+    """Whether a work tree was made of a conflict."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether something is added."""
+        return bool(self.written)
+
+
+class Add:
+    """The way into a series.
+
+    Args:
+        folder: The project's folder.
+        bases: The bases at hand.
+        sheet: The series.
+        upstream: Who can be asked.
+        bench: Where a conflict is laid for a person to solve.
+    """
+
+    def __init__(
+        self, folder: Folder, bases: Bases, sheet: Sheet, upstream: Upstream, bench: Bench
+    ) -> None:
+        self._folder = folder
+        self._bases = bases
+        self._sheet = sheet
+        self._upstream = upstream
+        self._bench = bench
+        self._facts = folder.facts()
+
+    def pull(self, number: int, asked: Asked) -> Added:
+        """Take a pull request.
+
+        Raises:
+            BadInputError: There is none of that number, or no remote to ask.
+            RefusedError: The series has it, or it has nothing to carry.
+            VpatchError: The remote gave no answer.
+        """
+        self._refuse_carried(number)
+        state = self._upstream.state(number)
+        found = self._upstream.pull(number, state.target if state else "")
+        if asked.head and asked.head != found.head:
+            # What was solved is what was seen; what came since is for `refresh`.
+            found = self._upstream.pull_at(found, asked.head)
+        terms = self._terms(number, asked, state, found.commits[0].subject)
+        learned = self._learned(terms, state) | {"head": found.head}
+        pulls = self._upstream.remote()
+        make = incoming.of_commits if asked.split else incoming.of_pull
+        with self._replays(pulls.repo.objects) as replays:
+            taken = make(replays.repo, found, terms, source=pulls.shown)
+            return self._take(
+                replays, taken, replace(asked, head=found.head), {number: learned}
+            )
+
+    def file(self, path: Path, asked: Asked) -> Added:
+        """Take a diff, a mail or a mailbox.
+
+        Raises:
+            FormatError: It holds no diff, or a broken one.
+            RefusedError: The series has it, or it has nothing to carry.
+        """
+        init_store(self._bases.store)
+        patches = incoming.patches_in(self._bases.store, path.name, files.read(path))
+        first = patches[0]
+        terms, learned = self._named(first.pr, asked, first.subject)
+        terms = replace(terms, url=first.trailers.get("Upstream-PR", "").strip() or terms.url)
+        with self._replays() as replays:
+            self._bases.complete(self._sheet.base)
+            tree = frozenset(replays.repo.entries(self._sheet.base.commit))
+            taken = incoming.of_patches(replays.repo, patches, terms, tree=tree)
+            return self._take(replays, taken, asked, learned)
+
+    def commit(self, clone: Path, revision: str, asked: Asked) -> Added:
+        """Take a commit of a clone.
+
+        Raises:
+            BadInputError: There is none of that name.
+            RefusedError: The series has it, or no patch can hold it.
+        """
+        git_dir = Repo(clone, private=False).discovered(clone)
+        repo = Repo(git_dir, work_tree=clone, private=False)
+        oid = repo.resolve(f"{revision}^{{commit}}")
+        if oid is None:
+            hint = "name a commit, a branch or a tag of that clone"
+            raise BadInputError("no such commit", where=f"{clone}@{revision}", hint=hint)
+        (found,) = commits(repo, "-1", oid)
+        terms, learned = self._named(pull_in(found.message), asked, found.subject)
+        with self._replays(repo.objects) as replays:
+            taken = incoming.of_commit(replays.repo, found, terms, source=str(clone))
+            return self._take(replays, taken, asked, learned, home=taken.home)
+
+    def _replays(self, *borrowed: Path) -> AbstractContextManager[Replays]:
+        return opened(self._bases, self._facts, self._upstream.say, *borrowed)
+
+    def _refuse_carried(self, number: int) -> None:
+        carried = self._sheet.of(number)
+        if carried:
+            raise RefusedError(
+                f"#{number} is carried already",
+                where=f"{self._sheet.place}/{carried[0].name}",
+                hint=f"vpatch refresh {number} shows what its author changed since",
+            )
+
+    def _named(
+        self, number: int | None, asked: Asked, subject: str
+    ) -> tuple[Terms, dict[int, dict[str, Any]]]:
+        """Return the terms for somebody's work by the pull request that it names, if any."""
+        if number is None:
+            # One's own tests and documents are nobody's to leave out.
+            return Terms(None, "", (), title_of(subject), _NOBODY, datetime.now(UTC)), {}
+        self._refuse_carried(number)
+        state = self._upstream.state(number)
+        terms = self._terms(number, asked, state, subject)
+        return terms, {number: self._learned(terms, state)}
+
+    def _terms(self, number: int, asked: Asked, state: PullState | None, subject: str) -> Terms:
+        known = self._facts.get(number)
+        usual = known.exclude if known and known.exclude else USUALLY_LEFT_OUT
+        author = _NOBODY
+        if state and state.author:
+            author = state.author, f"{state.author}@users.noreply.github.com"
+        return Terms(
+            number,
+            self._upstream.page(number),
+            () if asked.all_files else usual,
+            title_of(state.title if state else subject),
+            author,
+            state.opened if state else datetime.now(UTC),
+        )
+
+    def _learned(self, terms: Terms, state: PullState | None) -> dict[str, Any]:
+        """Return what to write to ``upstream.toml``."""
+        known = self._facts.get(terms.number or 0)
+        found: dict[str, Any] = {}
+        if state or not known:
+            found = {
+                "title": terms.title,
+                "state": state.state if state else "unknown",
+                "as_of": datetime.now(UTC).date(),
+            }
+        if tuple(terms.exclude) != (known.exclude if known else ()):
+            found["exclude"] = list(terms.exclude)
+        return found
+
+    def _take(
+        self,
+        replays: Replays,
+        taken: Incoming,
+        asked: Asked,
+        learned: dict[int, dict[str, Any]],
+        home: Base | None = None,
+    ) -> Added:
+        """Put what came in into its place in the series, if it has one."""
+        sheet = self._sheet
+        number = next(iter(learned), None)
+        if not taken.patches:
+            raise self._nothing_to_carry(taken)
+        change = Change(self._folder, sheet, replays, self._upstream.project)
+        at = len(sheet.patches)
+        if asked.after:
+            at = [patch.name for patch in sheet.patches].index(asked.after) + 1
+        before, behind = sheet.patches[:at], sheet.patches[at:]
+        found = change.fit(before, taken, home=home)
+        lost = next((one for one in found.results if not one.verdict.good), None)
+        if lost:
+            stopped = self._bench.lay(asked, lost, replays.repo)
+            return Added(number, found.results, taken.left_out, {}, stopped=stopped)
+        new = [
+            read_patch(file.name, file.content)
+            for file in rewrite(found, replays.repo, Form.NEW)
+            if file
+        ]
+        if not new:
+            return Added(number, found.results, taken.left_out, {})
+        hint = "a patch behind the new one has no place any more: leave --after out"
+        made = change.arrange([*before, *new, *behind], hint)
+        names = tuple(patch.name for patch in new)
+        head = new[-1].trailers.get("Upstream-Head", "")
+        if number and len(head) == _FULL:
+            learned[number].setdefault("head", head)
+        return Added(
+            number,
+            found.results,
+            taken.left_out,
+            change.contents(made, _lines(before, names, made.renamed), learned),
+            names,
+            tuple(p.name for p in behind if made.files.get(p.name) != p.raw),
+        )
+
+    def _nothing_to_carry(self, taken: Incoming) -> RefusedError:
+        if not taken.left_out:
+            return RefusedError("there is no change in it", hint="look at what you named")
+        return RefusedError(
+            "it touches only files that are left out",
+            where=named(taken.left_out),
+            hint="--all-files takes them",
+        )
+
+
+def named(paths: Sequence[str]) -> str:
+    """Return some paths for a message, not more than one can read."""
+    more = len(paths) - _NAMED
+    return ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _lines(
+    before: Sequence[Patch], new: Sequence[str], renamed: Mapping[str, str]
+) -> dict[str, str]:
+    """Return where new names stand in a series file: behind the last patch before them."""
+    if not before:
+        return {"": "".join(f"{name}\n" for name in new)}
+    last = before[-1].name
+    return {last: "\n".join((renamed.get(last, last), *new))}

@@ -1,0 +1,228 @@
+"""Change which patches a series has: what comes in fits, and what stays still does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vpatch.doors import files
+from vpatch.jobs.folder import in_order
+from vpatch.jobs.replay import replay
+from vpatch.upkeep.check import kept_series, page_of
+from vpatch.upkeep.overview import Kept, overview
+from vpatch.upkeep.rewrite import Form, prove, rewrite
+from vpatch.values.base import Base, canonical, version_of
+from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.facts import read_facts
+from vpatch.values.facts_file import with_facts
+from vpatch.values.patch import read_patch
+from vpatch.values.resolution import chosen
+from vpatch.values.series import Series, SeriesFile, read_series, series_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from vpatch.jobs.bases import Bases
+    from vpatch.jobs.folder import Folder
+    from vpatch.jobs.incoming import Incoming
+    from vpatch.upkeep.replays import Replays
+    from vpatch.values.patch import Patch
+    from vpatch.values.verdict import Replay
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A series that is to be changed."""
+
+    name: str
+    base: Base
+    """Its own base, at hand."""
+    recorded: str
+    """The commit of that base by its first line; releases of the index have another one."""
+    file: SeriesFile
+    patches: tuple[Patch, ...]
+
+    def of(self, number: int) -> tuple[Patch, ...]:
+        """Return the patches of a pull request."""
+        return tuple(patch for patch in self.patches if patch.pr == number)
+
+    @property
+    def place(self) -> str:
+        """Its folder, below the project's."""
+        return f"patches/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arranged:
+    """A series with other patches than it had."""
+
+    files: Mapping[str, bytes]
+    """The file of each patch by its name, in order."""
+    renamed: Mapping[str, str]
+    """Patches whose file has another name now."""
+
+
+def sheet_of(folder: Folder, bases: Bases, base: str) -> Sheet:
+    """Open the series of a base; one that is not there yet is empty.
+
+    Args:
+        folder: The project's folder.
+        bases: Where its base is brought from.
+        base: The name of a series, or a base that has none.
+
+    Raises:
+        RefusedError: The base is served by another series, which would serve it no longer.
+        BadInputError: There is no such base.
+    """
+    name = canonical(base)
+    if name in folder.names():
+        series = folder.series(name)
+        own = series.base or Base(name, "", "")
+        known = bases.find(own.commit) if own.commit else None
+        # What a branch is called is somewhere else by now.
+        fixed = own.name if version_of(own.name) or not own.commit else own.commit
+        found = replace(known or bases.get(fixed), name=own.name)
+        recorded = own.commit or found.commit
+        return Sheet(name, found, recorded, folder.series_file(name), series.patches)
+    try:
+        serving = folder.serving(name)
+    except BadInputError:
+        found = bases.get(name)
+        return Sheet(found.name, found, found.commit, SeriesFile(None, (), ()), ())
+    raise RefusedError(
+        f"{name} has no series of its own, {serving} serves it",
+        where=str(folder.patches),
+        hint=f"vpatch rebase --onto {name} makes one of it; or name that: --base {serving}",
+    )
+
+
+class Change:
+    """A change of one series on its way.
+
+    Args:
+        folder: The project's folder.
+        sheet: The series as it is.
+        replays: Where series are put onto bases.
+        project: Address of the upstream project, for links.
+    """
+
+    def __init__(self, folder: Folder, sheet: Sheet, replays: Replays, project: str) -> None:
+        self._folder = folder
+        self.sheet = sheet
+        self.replays = replays
+        self._project = project
+
+    def fit(
+        self, before: Sequence[Patch], incoming: Incoming, *, home: Base | None = None
+    ) -> Replay:
+        """Put patches that come in onto the series, behind some of its own.
+
+        Args:
+            before: Patches of the series that stand before the new ones.
+            incoming: The new ones.
+            home: The state that they were made on, where it is at hand already.
+
+        Raises:
+            RefusedError: A patch of the series itself has no place.
+        """
+        base = self.sheet.base
+        first = self.replays.replay(Series(base, tuple(before)), base)
+        _refuse_lost(first, "vpatch check tells more of it; mend that first")
+        onto = Base(base.name, first.commit, "")
+        solved = chosen(self._folder.all_resolutions(), onto)
+        series = Series(incoming.home, incoming.patches)
+        asked = self.replays.setting(series, onto, solved)
+        return replay(replace(asked, home=lambda: home) if home else asked)
+
+    def arrange(self, patches: Sequence[Patch], hint: str) -> Arranged:
+        """Write the series with other patches than it had, and prove it to be clean.
+
+        Args:
+            patches: Its patches from now on.
+            hint: The way out where one of them has no place any more.
+
+        Raises:
+            RefusedError: One has no place any more, or changes nothing.
+        """
+        base = self.sheet.base
+        found = self.replays.replay(Series(base, tuple(patches)), base)
+        _refuse_lost(found, hint)
+        made = rewrite(found, self.replays.repo, Form.SERIES)
+        prove(self.replays, found, made)
+        for patch, file in zip(patches, made, strict=True):
+            if file is None:
+                what = "a patch of the series would change nothing"
+                raise RefusedError(what, where=patch.name, hint=hint)
+        there = [(p.name, file) for p, file in zip(patches, made, strict=True) if file]
+        return Arranged(
+            {file.name: file.content for _, file in there},
+            {name: file.name for name, file in there if name != file.name},
+        )
+
+    def contents(
+        self,
+        made: Arranged,
+        lines: Mapping[str, str],
+        learned: Mapping[int, Mapping[str, Any]],
+    ) -> dict[str, bytes | None]:
+        """Return the files of the project's folder that change.
+
+        Args:
+            made: The series from now on.
+            lines: What stands in place of a patch's line in the series file, by its name;
+                what is behind all of them by an empty one.
+            learned: What to write to ``upstream.toml``, by number.
+
+        Raises:
+            RefusedError: A file that stands in no series would be written over.
+        """
+        sheet, folder = self.sheet, self._folder
+        own = {patch.name for patch in sheet.patches}
+        for name in made.files.keys() - own:
+            place = folder.root / sheet.place / name
+            if place.exists():
+                hint = "move it away, or delete it"
+                raise RefusedError("a file is in the way", where=str(place), hint=hint)
+        gone = own - made.files.keys()
+        found: dict[str, bytes | None] = {f"{sheet.place}/{n}": None for n in sorted(gone)}
+        found |= {f"{sheet.place}/{name}": text for name, text in made.files.items()}
+        recorded = replace(sheet.base, commit=sheet.recorded)
+        text = series_text(recorded, sheet.file, {**made.renamed, **lines}) + lines.get("", "")
+        found[f"{sheet.place}/series"] = text.encode()
+        if learned:
+            found["patches/upstream.toml"] = told_facts(folder, learned).encode()
+        found[page_of(folder).name] = self._page(made, text, learned)
+        return {path: new for path, new in found.items() if new != _now(folder, path)}
+
+    def _page(
+        self, made: Arranged, listing: str, learned: Mapping[int, Mapping[str, Any]]
+    ) -> bytes:
+        """Return ``PATCHES.md`` for the folder as it will be."""
+        folder, own = self._folder, self.sheet.name
+        patches = tuple(read_patch(name, text) for name, text in made.files.items())
+        left_out = read_series(listing, where=own).left_out
+        new = Kept(own, Series(self.sheet.base, patches), left_out, folder.proven())
+        names = in_order({*folder.names(), own})
+        kept = [new if name == own else kept_series(folder, name) for name in names]
+        facts = read_facts(told_facts(folder, learned), where="upstream.toml")
+        return overview(kept, facts, self._project).encode()
+
+
+def told_facts(folder: Folder, learned: Mapping[int, Mapping[str, Any]]) -> str:
+    """Return ``upstream.toml`` with what was learned."""
+    path = folder.patches / "upstream.toml"
+    known = files.read_text(path) if path.exists() else ""
+    return with_facts(known, learned, where=str(path))
+
+
+def _refuse_lost(found: Replay, hint: str) -> None:
+    for result in found.results:
+        if not result.verdict.good:
+            where = f"{result.patch.name}, {result.cause}"
+            raise RefusedError("a patch of the series has no place", where=where, hint=hint)
+
+
+def _now(folder: Folder, path: str) -> bytes | None:
+    place = folder.root / path
+    return files.read(place) if place.is_file() else None

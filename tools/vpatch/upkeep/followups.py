@@ -1,0 +1,70 @@
+"""Look up what may have fixed, replaced or reverted a pull request that has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpatch.values.errors import VpatchError
+from vpatch.values.followups import candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vpatch.upkeep.upstream import Upstream
+    from vpatch.values.followups import Candidate
+    from vpatch.values.pull import Remark
+
+
+def look_up(
+    upstream: Upstream, ended: Mapping[int, str]
+) -> tuple[dict[int, list[Candidate]], dict[int, str]]:
+    """Read threads, and the messages of upstream's commits.
+
+    Args:
+        upstream: Who can be asked.
+        ended: Pull requests, and the commit by which each was merged, where it was.
+
+    Returns:
+        What may follow each up, and the first release that has each. Of whom nobody could be
+        asked, nothing is told.
+    """
+    threads = _threads(upstream, ended)
+    spoken = _history(upstream, ended)
+    found = {
+        number: candidates(number, merged_as, [*threads.get(number, ()), *(spoken or ())])
+        for number, merged_as in ended.items()
+        if number in threads or spoken is not None
+    }
+    releases: dict[int, str] = {}
+    if upstream.pulls and spoken is not None:
+        merged = {number: commit for number, commit in ended.items() if commit}
+        releases = {n: upstream.pulls.first_release(n, c) for n, c in merged.items()}
+    return found, releases
+
+
+def _threads(upstream: Upstream, ended: Mapping[int, str]) -> dict[int, list[Remark]]:
+    """Ask GitHub for the threads, as long as it answers."""
+    found: dict[int, list[Remark]] = {}
+    if upstream.github is None or not ended:
+        return found
+    upstream.say(f"asking {upstream.github.host} what was said of them")
+    for number in ended:
+        try:
+            found[number] = upstream.github.thread(number)
+        except VpatchError as error:
+            upstream.say(f"{error}; the threads of #{number} and those after it were not read")
+            break
+    return found
+
+
+def _history(upstream: Upstream, ended: Mapping[int, str]) -> list[Remark] | None:
+    """Return the commits that speak of any of them, None where nobody could be asked."""
+    if upstream.pulls is None or not ended:
+        return None
+    try:
+        upstream.pulls.update()
+    except VpatchError as error:
+        upstream.say(f"{error}; upstream's commits were not read")
+        return None
+    names = [f"#{number}" for number in ended]
+    return upstream.pulls.mentions([*names, *filter(None, ended.values())])

@@ -1,0 +1,84 @@
+"""What is new of a pull request since somebody looked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vpatch.values.mail import title_of
+
+if TYPE_CHECKING:
+    from vpatch.values.facts import PullRequest
+    from vpatch.values.patch import Patch
+    from vpatch.values.pull import Pull, PullState
+
+_ENDED = ("merged", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What an author pushed since somebody reviewed it."""
+
+    reviewed: str
+    """The reviewed head."""
+    new: Pull
+    """The pull request as it is."""
+    old: Pull | None
+    """The pull request as it was reviewed; None where the remote lost that."""
+    difference: str
+    """What is different, for people to read; all of it where the old head is lost."""
+    differs: bool
+    """Whether anything is but line numbers, and what is left out."""
+    shown: bool
+    """Whether it was shown before."""
+
+    @property
+    def takeable(self) -> bool:
+        """Whether it may be taken: what nobody has seen may not."""
+        return self.shown or not self.differs
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is known of one pull request now."""
+
+    number: int
+    patches: tuple[Patch, ...]
+    """Those of the series that carry it."""
+    known: PullRequest | None
+    """What ``upstream.toml`` said."""
+    state: PullState | None
+    """What GitHub says; None where it does not answer."""
+    head: str
+    """Its last commit; empty where nobody tells."""
+    push: Push | None
+    release: str = ""
+    """The first release that has it, where that is found."""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        if self.state:
+            return title_of(self.state.title)
+        return self.known.title if self.known else self.patches[0].subject
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come of it itself."""
+        said = self.state or self.known
+        return said is not None and said.state in _ENDED
+
+    @property
+    def learned(self) -> dict[str, Any]:
+        """What to write to ``upstream.toml``."""
+        if self.state is None:
+            return {}
+        found: dict[str, Any] = {
+            "title": self.title,
+            "state": self.state.state,
+            "as_of": datetime.now(UTC).date(),
+        }
+        if self.release and not (self.known and self.known.merged_in):
+            found["merged_in"] = self.release
+        return found

@@ -1,0 +1,162 @@
+"""Ask what upstream did with pull requests since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vpatch.jobs.incoming import Terms, compared, of_pull
+from vpatch.upkeep.followups import look_up
+from vpatch.upkeep.news import News, Push
+from vpatch.values.errors import BadInputError, RefusedError, VpatchError
+from vpatch.values.paths import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from vpatch.jobs.bases import Bases
+    from vpatch.upkeep.arrange import Sheet
+    from vpatch.upkeep.outlook import Outlook
+    from vpatch.upkeep.upstream import Upstream
+    from vpatch.values.facts import PullRequest
+    from vpatch.values.patch import Patch
+    from vpatch.values.pull import PullState
+
+
+class Refresh:
+    """A look at upstream.
+
+    Args:
+        facts: What is known of each pull request.
+        bases: The bases at hand.
+        sheet: The series whose patches are compared.
+        upstream: Who can be asked.
+        outlook: What the last look showed; it is brought up to date.
+    """
+
+    def __init__(
+        self,
+        facts: Mapping[int, PullRequest],
+        bases: Bases,
+        sheet: Sheet,
+        upstream: Upstream,
+        outlook: Outlook,
+    ) -> None:
+        self._facts = facts
+        self._bases = bases
+        self._sheet = sheet
+        self._upstream = upstream
+        self._outlook = outlook
+        self._failure: VpatchError | None = None
+
+    def look(self, numbers: Collection[int]) -> list[News]:
+        """Ask about pull requests.
+
+        Raises:
+            BadInputError: There is nobody to ask.
+            VpatchError: Nobody gave an answer.
+        """
+        states = self._states(numbers)
+        heads = self._heads(numbers, states)
+        found = [
+            self._news(number, states.get(number), heads.get(number)) for number in numbers
+        ]
+        return self._followed(found)
+
+    def _states(self, numbers: Iterable[int]) -> dict[int, PullState]:
+        """Ask GitHub, as long as it answers."""
+        github, say = self._upstream.github, self._upstream.say
+        found: dict[int, PullState] = {}
+        if github is None:
+            say("no GitHub API to ask: states and titles stay as they are")
+            return found
+        say(f"asking {github.host} for the states of pull requests")
+        for number in numbers:
+            try:
+                found[number] = github.pull(number)
+            except BadInputError as error:
+                self._failure = error
+                say(f"{error} ({error.hint})")
+            except VpatchError as error:
+                # Who does not answer now, or no more, is not asked on.
+                self._failure = error
+                say(f"{error} ({error.hint}); nothing is known of #{number} and those after it")
+                break
+        return found
+
+    def _heads(
+        self, numbers: Collection[int], states: Mapping[int, PullState]
+    ) -> dict[int, str]:
+        """Ask git for the heads, whose word counts, and else go by what GitHub said."""
+        said = {number: state.head for number, state in states.items()}
+        pulls = self._upstream.pulls
+        if pulls is None:
+            if not said:
+                raise self._failure or BadInputError(
+                    "there is nobody to ask",
+                    where=self._upstream.project,
+                    hint="--upstream URL, or [upstream] url or api in vpatch.toml",
+                )
+            return said
+        self._upstream.say(f"asking {pulls.shown} for the heads of pull requests")
+        try:
+            return said | pulls.tips(numbers)
+        except VpatchError as error:
+            if not said:
+                raise
+            self._upstream.say(f"{error}; the heads are those that GitHub names")
+            return said
+
+    def _news(self, number: int, state: PullState | None, head: str | None) -> News:
+        patches, known = self._sheet.of(number), self._facts.get(number)
+        reviewed = _reviewed(patches, known)
+        push = None
+        if head and reviewed and head != reviewed and self._upstream.pulls:
+            push = self._push(number, reviewed, state)
+        return News(number, patches, known, state, head or "", push)
+
+    def _push(self, number: int, reviewed: str, state: PullState | None) -> Push | None:
+        """Compare what was reviewed with what is there."""
+        new = self._upstream.pull(number, state.target if state else "")
+        if new.head == reviewed:
+            return None
+        shown = self._outlook.shown.get(number) == new.head
+        terms = terms_for(self._upstream, self._facts, number)
+        try:
+            old = self._upstream.pull_at(new, reviewed)
+        except RefusedError:
+            with self._upstream.replays(self._bases, self._facts) as replays:
+                whole = of_pull(replays.repo, new, terms, source="").patches
+                text = "".join(decode(patch.diff) for patch in whole)
+            return Push(reviewed, new, None, text, differs=True, shown=shown)
+        with self._upstream.replays(self._bases, self._facts) as replays:
+            text, differs = compared(replays.repo, old, new, terms)
+        return Push(reviewed, new, old, text, differs=differs, shown=shown)
+
+    def _followed(self, found: list[News]) -> list[News]:
+        """Look for what follows those up that have ended, and for the release that has them."""
+        for news in found:
+            if not news.has_ended:
+                self._outlook.follow_ups.pop(news.number, None)
+        ended = {
+            news.number: news.state.merged_as if news.state else ""
+            for news in found
+            if news.has_ended
+        }
+        candidates, releases = look_up(self._upstream, ended)
+        self._outlook.follow_ups |= candidates
+        return [replace(news, release=releases.get(news.number, "")) for news in found]
+
+
+def terms_for(upstream: Upstream, facts: Mapping[int, PullRequest], number: int) -> Terms:
+    """Return how a pull request was taken, by ``upstream.toml``."""
+    known = facts.get(number)
+    return Terms(number, upstream.page(number), known.exclude if known else ())
+
+
+def _reviewed(patches: tuple[Patch, ...], known: PullRequest | None) -> str:
+    """Return the reviewed head of a pull request; of one in parts, each names its own."""
+    said = known.head if known else ""
+    if len(patches) == 1:
+        return patches[0].trailers.get("Upstream-Head", "") or said
+    return said
