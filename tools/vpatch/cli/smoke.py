@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vpatch.values.proof import Proof, TestRun
 
 _MANAGED = "build/env-<base>"
+_TIMEOUT = 300
+"""Seconds that one test file may run on one tree."""
 
 
 @click.command("smoke")
@@ -42,7 +44,7 @@ _MANAGED = "build/env-<base>"
     "--timeout",
     metavar="SECONDS",
     type=click.FloatRange(min=1),
-    default=300,
+    default=_TIMEOUT,
     show_default=True,
     help="How long one test file may run on one tree.",
 )
@@ -113,6 +115,31 @@ def command(
         if junit:
             files.write(Path(junit), junit_xml(proofs))
         return _answer(asked, found, proofs, ran, as_json=as_json)
+
+
+def prove_all(session: Session, python: str, kept: Path) -> tuple[Base, list[Proof]]:
+    """Prove every patch of the series that serves an environment's vLLM.
+
+    Args:
+        session: This run.
+        python: The environment: its interpreter or its folder.
+        kept: The file that keeps what the proofs showed.
+
+    Raises:
+        VpatchError: There is no vLLM, or a file that the series touches is somebody else's.
+    """
+    from vpatch.doors.python import installed  # noqa: PLC0415, lazy
+
+    package = session.config.upstream.package
+    found = installed(Path(python).absolute(), package)
+    asked = session.serving(_base_of(session, found, None), None)
+    with session.replayed(asked) as ready:
+        _refuse_foreign(ready, found, package)
+        smoke = session.folder.smoke
+        runner = Runner(found, smoke.absolute(), _TIMEOUT)
+        proofs = _prove(Prover(ready.replay, ready.made, runner, package), [])
+        files.write(kept, record(read_record(kept), ready.replay, proofs, smoke))
+    return asked.base, proofs
 
 
 def _base_of(session: Session, found: Installed, base: str | None) -> Base:

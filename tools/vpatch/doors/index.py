@@ -122,10 +122,13 @@ class Index:
 
     def latest(self) -> Version:
         """Return the newest release that is no pre-release and was not withdrawn."""
-        final = [version for version in self._page().offered if not version.is_prerelease]
-        if not final:
-            raise VpatchError("the index has no release", where=self.project)
-        return final[0]
+        if final := self.offered():
+            return final[0]
+        raise VpatchError("the index has no release", where=self.project)
+
+    def offered(self) -> list[Version]:
+        """Return the releases that are no pre-releases and were not withdrawn, newest first."""
+        return [version for version in self._page().offered if not version.is_prerelease]
 
     def _page(self) -> _Listed:
         if self._listed is None:

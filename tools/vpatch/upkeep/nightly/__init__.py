@@ -1,0 +1,27 @@
+"""A night: look at upstream, do all that is safe, and say only what changed.
+
+A night works in a tree of its own, ``build/nightly``, laid out anew from what is committed:
+neither a killed night nor work of the user's in the folder can spoil it. What it wrote, and
+what it saw, is then kept in one commit, whose message has the news; after that the news is
+told. A night that is killed before the commit has told nothing, and the next one does all of
+it again; one that is killed behind it has its news in the commit, and tells none twice.
+"""
+
+from vpatch.upkeep.nightly.bases import find_bases
+from vpatch.upkeep.nightly.carry import carry
+from vpatch.upkeep.nightly.home import BRANCH, Home, home_of
+from vpatch.upkeep.nightly.pulls import look_at_pulls
+from vpatch.upkeep.nightly.seen import Diary, Seen
+from vpatch.upkeep.nightly.verdicts import compare
+
+__all__ = [
+    "BRANCH",
+    "Diary",
+    "Home",
+    "Seen",
+    "carry",
+    "compare",
+    "find_bases",
+    "home_of",
+    "look_at_pulls",
+]

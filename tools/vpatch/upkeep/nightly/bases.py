@@ -1,0 +1,86 @@
+"""Which bases a night looks at: the newest releases, and upstream's branch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vpatch.upkeep.matrix import named
+from vpatch.values.base import is_commit, version_of
+from vpatch.values.errors import VpatchError
+from vpatch.values.matrix import in_order
+
+if TYPE_CHECKING:
+    from vpatch.jobs.bases import Bases
+    from vpatch.upkeep.nightly.seen import Diary
+    from vpatch.values.base import Base
+
+_NEWEST = 3
+"""Releases that are looked at."""
+_INDEX = "the package index"
+
+
+def find_bases(bases: Bases, asked: str | None, diary: Diary, *, remote: bool) -> list[Base]:
+    """Bring the bases of a night; one that cannot be had is news, and hides no other.
+
+    Args:
+        bases: The bases at hand, and the way to more.
+        asked: The bases that the user named, as ``matrix`` takes them; None for the newest
+            releases, and upstream's branch where there is a remote.
+        diary: What is seen.
+        remote: Whether there is a git remote.
+
+    Returns:
+        The bases, the oldest release first, branches behind them.
+    """
+    newest = _newest(bases, diary)
+    names = [*newest, "main"] if remote else newest
+    if asked is not None:
+        names = list(named(bases, asked, diary.say))
+    found = {name: _brought(bases, name, diary) for name in in_order(names)}
+    return [base for base in found.values() if base]
+
+
+def newest_release(found: list[Base]) -> Base | None:
+    """Return the newest release among bases in order, None where there is none."""
+    releases = [base for base in found if version_of(base.name)]
+    return releases[-1] if releases else None
+
+
+def _newest(bases: Bases, diary: Diary) -> list[str]:
+    """Return the newest releases, and tell of one that was not there before."""
+    with diary.looking_at(_INDEX):
+        there = bases.index.offered()
+        if not there:
+            return []
+        newest = f"v{there[0]}"
+        if diary.old.release and newest != diary.old.release:
+            diary.tell("release", f"{newest} is out", base=newest)
+        diary.new.release = newest
+        return [f"v{version}" for version in there[:_NEWEST]]
+    at_hand = [base.name for base in bases.releases()]
+    final = [name for name in at_hand if not _is_preview(name)]
+    return final[-_NEWEST:]
+
+
+def _is_preview(name: str) -> bool:
+    version = version_of(name)
+    return version is None or version.is_prerelease
+
+
+def _brought(bases: Bases, name: str, diary: Diary) -> Base | None:
+    """Bring a base; a branch is asked for anew, and else taken as it was fetched last."""
+    fixed = version_of(name) is not None or is_commit(name)
+    found: Base | None = None
+    with diary.looking_at(name):
+        try:
+            found = bases.get(name, fresh=not fixed)
+        except VpatchError as error:
+            found = bases.find(name)
+            diary.failed(name, str(error))
+        if found:
+            bases.complete(found)
+    if found and not fixed:
+        # It goes by this name from night to night, whatever commit it is at.
+        return replace(found, name=name)
+    return found

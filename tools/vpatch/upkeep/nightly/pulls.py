@@ -1,0 +1,131 @@
+"""What became of the pull requests since the last night."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpatch.jobs.changeset import Changeset
+from vpatch.upkeep.accept import Accept
+from vpatch.upkeep.arrange import sheet_of
+from vpatch.upkeep.nightly.seen import PullSeen
+from vpatch.upkeep.outlook import Outlook
+from vpatch.upkeep.refresh import Refresh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from vpatch.jobs.bases import Bases
+    from vpatch.jobs.folder import Folder
+    from vpatch.upkeep.news import News
+    from vpatch.upkeep.nightly.seen import Diary
+    from vpatch.upkeep.upstream import Upstream
+    from vpatch.values.followups import Candidate
+
+_DIGITS = 12
+"""Of a commit's id, for people."""
+_STATES = {
+    "merged": "was merged",
+    "closed": "was closed, and not merged",
+    "open": "is open again",
+}
+_WHAT = "the pull requests"
+
+
+def look_at_pulls(
+    folder: Folder, bases: Bases, upstream: Upstream, outlook: Path, diary: Diary
+) -> None:
+    """Ask for all pull requests, and write what was learned to ``upstream.toml``.
+
+    What authors pushed is told, and never taken: somebody is to read it first.
+
+    Args:
+        folder: The project's folder, as it was laid out for the night.
+        bases: The bases at hand.
+        upstream: Who can be asked.
+        outlook: The file that keeps follow-ups, for ``status``.
+        diary: What is seen.
+    """
+    diary.new.pulls = dict(diary.old.pulls)
+    with diary.looking_at(_WHAT):
+        sheet = sheet_of(folder, bases, folder.serving(folder.config().base or folder.newest()))
+        facts = folder.facts()
+        numbers = list(dict.fromkeys([*(p.pr for p in sheet.patches if p.pr), *facts]))
+        if not numbers:
+            return
+        kept = Outlook.at(outlook)
+        found = Refresh(facts, bases, sheet, upstream, kept).look(numbers)
+        kept.save(outlook)
+        silent = [f"#{news.number}" for news in found if news.state is None]
+        if silent and upstream.github:
+            diary.failed(_WHAT, f"{upstream.github.host} told nothing of {', '.join(silent)}")
+        carried = [patch.pr for patch in sheet.patches]
+        for news in found:
+            noted = news.known.follow_ups if news.known else ()
+            _compare(news, kept.candidates(news.number, noted, carried), diary)
+        changed = [news for news in found if _is_learned(news)]
+        taken = Accept(folder, bases, sheet, upstream).take(changed, accept=False)
+        changes = Changeset(folder.root, diary.say)
+        with changes.held():
+            changes.put(taken.contents)
+
+
+def _is_learned(news: News) -> bool:
+    """Whether anything but the date is to be written: a quiet night writes nothing."""
+    known, said = news.known, news.learned
+    return known is not None and any(
+        said[key] != getattr(known, key) for key in said.keys() - {"as_of"}
+    )
+
+
+def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
+    """Tell what is other than it was."""
+    number = news.number
+    old = diary.old.pulls.get(number)
+    known = news.known
+    before = old or PullSeen(
+        known.state if known else "", "", known.merged_in if known else "", []
+    )
+    now = PullSeen(before.state, news.head or before.head, before.release, [])
+    tell = _teller(news, diary)
+    if news.state and news.state.state != before.state:
+        now.state = news.state.state
+        if before.state or now.state != "open":
+            tell(now.state, _STATES[now.state])
+    if news.release and news.release != before.release:
+        now.release = news.release
+        tell("released", f"is in {news.release}")
+    if news.head and news.head != before.head and now.state not in ("merged", "closed"):
+        _tell_push(news, before.head, tell)
+    now.follow_ups = sorted({*before.follow_ups, *(one.pr for one in candidates)})
+    for one in candidates:
+        if one.pr not in before.follow_ups:
+            title = f" ({one.title})" if one.title else ""
+            diary.tell(
+                "follow-up",
+                f"#{number}: #{one.pr}{title} {one.relation}, perhaps: {one.said!r}",
+                pr=number,
+            )
+    diary.new.pulls[number] = now
+
+
+def _teller(news: News, diary: Diary) -> Callable[[str, str], None]:
+    def tell(kind: str, text: str) -> None:
+        diary.tell(kind, f"#{news.number} ({news.title}) {text}", pr=news.number)
+
+    return tell
+
+
+def _tell_push(news: News, before: str, tell: Callable[[str, str], None]) -> None:
+    """Tell of what an author pushed, where it is more than the same change elsewhere."""
+    known = news.known.head if news.known else ""
+    reviewed = {known, *(p.trailers.get("Upstream-Head", "") for p in news.patches)}
+    now = news.head[:_DIGITS]
+    if news.push and news.push.differs:
+        was = news.push.reviewed[:_DIGITS]
+        shown = (
+            f"vpatch refresh {news.number} shows what changed since {was}, which was reviewed"
+        )
+        tell("pushed", f"was pushed to, and is at {now}: {shown}")
+    elif news.push is None and before and news.head not in reviewed:
+        tell("pushed", f"was pushed to: it was at {before[:_DIGITS]} and is at {now}")
