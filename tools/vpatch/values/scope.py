@@ -59,7 +59,7 @@ class Module:
         return found
 
     @cached_property
-    def _whole(self) -> Sequence[Scope] | None:
+    def _whole(self) -> list[Scope] | None:
         return scopes_of(self._text)
 
     def name_at(self, line: int) -> str | None:
