@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from cli.shop import SOURCE, Shop
-from support import Desk, Project, lines, sdist, tree_of
+from cli.shop import NAMES, SOURCE, Shop
+from support import Desk, Project, git, lines, sdist, tree_of
 from wheels import Archive, contents
 
 AARCH64 = "cp38-abi3-manylinux_2_28_aarch64"
@@ -235,16 +235,22 @@ def test_tampered_with(shop: Shop, tmp_path: Path) -> None:
     assert not shop.desk.folder.joinpath("dist").exists()
 
 
-def test_files_that_no_wheel_holds(shop: Shop, official: Path) -> None:
-    """A patch may change documentation and requirements: they are named."""
-    author = Project(shop.desk.folder.parent / "docs", SOURCE)
-    patch = author.patch("Docs", {"docs/guide.md": "# The guide\n", "vllm/b.py": "b\n"})
-    shop.desk.write_series("v0.16.0", {"1-docs.patch": patch})
+def test_files_that_no_wheel_holds(shop: Shop, official: Path, tmp_path: Path) -> None:
+    """A patch may change documentation and requirements: it is told that they stay behind."""
+    author = Project(tmp_path / "docs", SOURCE)
+    change = {"docs/guide.md": "# The guide\n", "vllm/b.py": "b\n"}
+    first = author.patch("Docs", change)
+    second = author.patch("Need more", {"requirements/common.txt": "more\n"})
+    shop.desk.write_series("v0.16.0", {"1-docs.patch": first})
     path, answer = made(shop, "--from", str(official))
     assert answer["outside"] == ["docs/guide.md"]
     assert contents(path)["vllm/b.py"] == b"b\n"
     ran = shop.near.run("wheel", "--from", str(official))
-    assert "no wheel holds docs/guide.md" in ran.out
+    assert "changed by the series, and in no wheel: docs/guide.md" in ran.out
+    assert "requires" not in ran.out
+    shop.desk.write_series("v0.16.0", {"1-docs.patch": first, "2-more.patch": second})
+    ran = shop.near.run("wheel", "--from", str(official))
+    assert "it requires what the official wheel requires" in ran.out
 
 
 def test_patch_without_a_place(shop: Shop, official: Path) -> None:
@@ -277,6 +283,24 @@ def test_branch_has_no_wheel(shop: Shop) -> None:
     command = ("--upstream", str(clone), "wheel", "--base", "main")
     ran = shop.near.run(*command, status=2)
     assert "no release, so the index has no wheel of it: main" in ran.err
+
+
+def test_wheel_of_a_branch(shop: Shop, tmp_path: Path) -> None:
+    """A nightly build is of no release; whether it is that branch's, its files tell."""
+    clone = shop.clone(tmp_path / "upstream")
+    nightly = Archive(SOURCE, version="0.17.1.dev5+gabc1234").write(tmp_path)
+    command = ("--upstream", str(clone), "wheel", "--from", str(nightly))
+    ran = shop.near.run(*command, "--base", "main")
+    assert "vllm-0.17.1.dev5+gabc1234.vpatch." in ran.out
+    git(clone, "rm", "-q", "vllm/a.py")
+    git(clone, "commit", "-q", "-m", "Drop a")
+    shop.desk.write_series("v0.16.0", {NAMES[1]: shop.patches[NAMES[1]]})
+    ran = shop.near.run(*command, "--base", "main")
+    assert "not as in main" not in ran.out
+    git(clone, "rm", "-q", "vllm/gone.py")
+    git(clone, "commit", "-q", "-m", "Drop gone")
+    ran = shop.near.run(*command, "--base", "main", status=1)
+    assert "vllm/gone.py" in ran.out + ran.err
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
 import click
 
-from vpatch.cli import options, show
+from vpatch.cli import options
 from vpatch.cli.session import Asked, Ready, Session, Terminal, cache_folder
+from vpatch.cli.wheel_answer import Made, few, print_lost, print_made
 from vpatch.values.base import version_of
 from vpatch.values.errors import BadInputError, FormatError, RefusedError
-from vpatch.values.paths import printable
 from vpatch.values.series import Series
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from vpatch.values.patch import Patch
     from vpatch.values.provenance import Provenance
     from vpatch.values.verdict import Replay
-
-_SHOWN = 3
 
 
 @click.command("wheel")
@@ -95,28 +93,34 @@ def command(
       vpatch wheel --from vllm-0.32.0-cp38-abi3-manylinux_2_28_aarch64.whl
       VLLM_TARGET_DEVICE=cpu vpatch wheel --base v0.32.0 --from-source -- -v
     """
-    from vpatch.doors.files import lock  # noqa: PLC0415, lazy
-
     if from_source and (official or package or skip_compiled):
         raise click.UsageError("--from-source takes nothing from an official wheel")
     if not from_source and (python or flags):
         raise click.UsageError("--python and FLAGs are for --from-source")
     out = out or session.root / "dist"
-    wheels = cache_folder() / "wheels"
-    with lock(wheels / ".lock", waiting=Terminal().say):
-        if from_source:
-            asked = session.serving(session.bases.get(base or session.usual_base()), series)
-            pip = (str(python or sys.executable), "-m", "pip", "wheel", *flags)
-            return _from_source(session, asked, pip, out, as_json=as_json)
-        with _official(session, base, official, package, wheels) as (wheel, found):
-            asked = session.serving(found, series)
-            skip = skip_compiled
-            return _from_wheel(session, asked, wheel, out, skip=skip, as_json=as_json)
+    if from_source:
+        asked = session.serving(session.bases.get(base or session.usual_base()), series)
+        pip = (str(python or sys.executable), "-m", "pip", "wheel", *flags)
+        return _from_source(session, asked, pip, out, as_json=as_json)
+    with _alone() as cache, _official(session, base, official, package, cache) as opened:
+        wheel, found = opened
+        asked = session.serving(found, series)
+        return _from_wheel(session, asked, wheel, out, skip=skip_compiled, as_json=as_json)
+
+
+@contextmanager
+def _alone() -> Iterator[Path]:
+    """Hold the cache's folder for wheels, so that one run at a time fetches and writes some."""
+    from vpatch.doors.files import lock  # noqa: PLC0415, lazy
+
+    cache = cache_folder() / "wheels"
+    with lock(cache / ".lock", waiting=Terminal().say):
+        yield cache
 
 
 @contextmanager
 def _official(
-    session: Session, base: str | None, official: Path | None, package: str | None, wheels: Path
+    session: Session, base: str | None, official: Path | None, package: str | None, cache: Path
 ) -> Iterator[tuple[Wheel, Base]]:
     """Open the official wheel, checked, with its base."""
     from vpatch.jobs.wheel import check_release, fetch, opened  # noqa: PLC0415, lazy
@@ -143,7 +147,7 @@ def _official(
         Terminal().say(f"asking the package index for {name}")
         return Index(name, pip_settings())
 
-    path = fetch(wheels, name, release, index, Terminal().track)
+    path = fetch(cache, name, release, index, Terminal().track)
     try:
         with opened(path, sha256=path.parent.name) as wheel:
             yield wheel, found
@@ -152,22 +156,6 @@ def _official(
             rmtree(path.parent)
             error.hint = "run again: it is fetched anew"
         raise
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A patched wheel, and what is to be said of it."""
-
-    path: Path
-    origin: Provenance
-    changed: bool = True
-    """False where the wheel that was given is the one that is wanted."""
-    outside: Sequence[str] = ()
-    """Files that the series changes and no wheel holds."""
-    foreign: Sequence[str] = ()
-    """Python files that are not the base's and that no patch touches."""
-    binary: Sequence[str] | None = None
-    """What a build compiled."""
 
 
 def _from_wheel(
@@ -190,20 +178,20 @@ def _from_wheel(
             kept = [p for p in asked.series.patches if p.name not in touching]
             replay = ready.again(Series(asked.series.base, tuple(kept)))
         if not replay.ok:
-            return _print_lost(asked, replay, as_json=as_json)
+            return print_lost(asked, replay, as_json=as_json)
         if touching and not skip:
             raise _compiles(touching)
         python = examined.result()
         origin = _origin(session, asked, ready, replay, wheel, touching)
         files = job.changed_files(replay, ready.made, package)
         if job.is_patched(wheel, origin, files):
-            made = _Made(wheel.path, origin, changed=False)
+            made = Made(wheel.path, origin, changed=False)
         else:
             foreign = job.foreign_files(wheel, python, replay, ready.made, package)
             path = job.write_wheel(wheel, files, origin, out)
             outside = sorted(replay.change.keys() - files.keys())
-            made = _Made(path, origin, outside=outside, foreign=foreign)
-        return _print(asked, replay, made, as_json=as_json)
+            made = Made(path, origin, outside=outside, foreign=foreign)
+        return print_made(asked, replay, made, as_json=as_json)
 
 
 def _from_source(
@@ -218,22 +206,22 @@ def _from_source(
     with session.replayed(asked) as ready, tempfile.TemporaryDirectory("-vpatch") as folder:
         replay = ready.replay
         if not replay.ok:
-            return _print_lost(asked, replay, as_json=as_json)
+            return print_lost(asked, replay, as_json=as_json)
         patched = replace(asked.base, commit=replay.commit)
         tree = Path(folder, package)
         make_checkout(ready.made, patched, tree, package)
         release = version_of(asked.base.name)
         Terminal().say(f"building {asked.base.name} with {asked.name}; pip's own words follow")
         built = build_wheel(pip, tree, Path(folder), str(release or ""))
-        with opened(built) as wheel:
+        with _alone(), opened(built) as wheel:
             origin = _origin(session, asked, ready, replay, wheel, {})
             binary = compiled_parts(wheel, ready.made, replay.tree, package)
             path = write_wheel(wheel, {}, origin, out)
-        return _print(asked, replay, _Made(path, origin, binary=binary), as_json=as_json)
+        return print_made(asked, replay, Made(path, origin, binary=binary), as_json=as_json)
 
 
 def _compiles(touching: dict[str, list[str]]) -> RefusedError:
-    where = "; ".join(f"{name}: {_few(paths)}" for name, paths in touching.items())
+    where = "; ".join(f"{name}: {few(paths)}" for name, paths in touching.items())
     return RefusedError(
         "the series touches what is compiled, and a wheel holds only what came of that",
         where=where,
@@ -261,66 +249,3 @@ def _origin(
         if patch.name in left_out
     ]
     return provenance(replay, session.facts, watched, left, wheel.name)
-
-
-def _print_lost(asked: Asked, replay: Replay, *, as_json: bool) -> int:
-    """Say why there is no wheel."""
-    results = replay.results
-    if as_json:
-        answer = {"base": asked.base.as_json(), "series": asked.name, "wheel": None}
-        patches = [result.as_json() for result in results]
-        show.print_json(answer | {"patches": patches, "ok": False})
-        return 1
-    _print_table(replay)
-    lost = sum(not result.verdict.good for result in results)
-    click.echo(
-        f"{lost} of {len(results)} patches have no place on {asked.base.name}: "
-        "no wheel was written"
-    )
-    return 1
-
-
-def _print_table(replay: Replay) -> None:
-    show.print_table(
-        ("PR", "Patch…", "Verdict"),
-        [(show.label(r.patch), r.patch.subject, r.verdict.value) for r in replay.results],
-    )
-    show.print_notes(replay.results)
-
-
-def _print(asked: Asked, replay: Replay, made: _Made, *, as_json: bool) -> int:
-    origin = made.origin
-    if as_json:
-        answer = {
-            "base": asked.base.as_json(),
-            "series": asked.name,
-            "wheel": str(made.path),
-            "changed": made.changed,
-            "patches": [result.as_json() for result in replay.results],
-            "left_out": origin.as_json()["left_out"],
-            "outside": list(made.outside),
-            "foreign": list(made.foreign),
-            "binary": None if made.binary is None else list(made.binary),
-        }
-        show.print_json(answer | {"ok": True})
-        return 0
-    _print_table(replay)
-    for one in origin.left_out:
-        show.print_note(f"{f'#{one.pr}' if one.pr else one.name} left out: it {one.why}")
-    if made.outside:
-        show.print_note(f"no wheel holds {_few(made.outside)}: they are as the official one's")
-    if made.foreign:
-        show.print_note(
-            f"not as in {asked.base.name}, and not touched by the series: {_few(made.foreign)}"
-        )
-    if made.binary is not None:
-        show.print_note(f"compiled in it: {_few(made.binary) or 'nothing'}")
-    if made.changed:
-        click.echo(f"wrote {printable(str(made.path))}")
-    else:
-        click.echo(f"{printable(str(made.path))} holds this series already: nothing to do")
-    return 0
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
