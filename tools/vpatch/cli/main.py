@@ -26,6 +26,7 @@ VERBS = {
     "unapply": "Bring a checkout back to what it was",
     "status": "Show what each patch does on a base, and whether it is applied",
     "matrix": "Show what each patch does on every release",
+    "report": "Write a page of it for people",
     "verify": "Compare a checkout with what the series makes of its base",
     "explain": "Say why a patch has no place on a base, and which release broke it",
     "rebase": "Write the series for another base",

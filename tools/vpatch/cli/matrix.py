@@ -90,9 +90,9 @@ def command(
     elif parts:
         raise click.UsageError("files are for --merge")
     else:
-        found = _made(session, bases, series, read_shard(shard) if shard else WHOLE)
-    if not found.rows and found.shard == WHOLE:
-        raise _nothing(found)
+        found = made(session, bases, series, read_shard(shard) if shard else WHOLE)
+    if found.shard == WHOLE:
+        must_answer(found)
     if as_json:
         show.print_json(found.as_json())
     else:
@@ -102,9 +102,16 @@ def command(
     return 0 if found.ok else 1
 
 
-def _nothing(found: Matrix) -> VpatchError:
-    reasons = ", ".join(f"{one.base} ({one.reason})" for one in found.missing)
-    return VpatchError("no base gives an answer", where=reasons, hint=found.missing[0].hint)
+def must_answer(found: Matrix) -> None:
+    """Refuse a matrix without any answer.
+
+    Raises:
+        VpatchError: There is none.
+    """
+    if not found.rows:
+        reasons = ", ".join(f"{one.base} ({one.reason})" for one in found.missing)
+        hint = found.missing[0].hint
+        raise VpatchError("no base gives an answer", where=reasons, hint=hint)
 
 
 def _read(path: str) -> Matrix:
@@ -113,8 +120,20 @@ def _read(path: str) -> Matrix:
     return read_part(files.read_text(Path(path)), show.SCHEMA, where=path)
 
 
-def _made(session: Session, text: str | None, series: str | None, shard: Shard) -> Matrix:
-    """Replay the series on the bases that fall to a part."""
+def made(
+    session: Session, text: str | None, series: str | None, shard: Shard = WHOLE
+) -> Matrix:
+    """Replay the series on the bases that fall to a part.
+
+    Args:
+        session: This run.
+        text: The bases, as ``--bases`` takes them.
+        series: The series, as ``--series`` takes it.
+        shard: The part.
+
+    Raises:
+        VpatchError: There is no base, or no such series.
+    """
     from vpatch.upkeep.matrix import bring, fill, named  # noqa: PLC0415, lazy
 
     say = Terminal().say

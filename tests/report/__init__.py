@@ -1,0 +1,1 @@
+"""The page, read in a real browser."""

@@ -1,0 +1,221 @@
+"""The page in a real Chromium: looked through, clicked, walked by keyboard, read aloud."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import expect
+
+from pages import HOSTILE, SHOWN, html_of, page_of
+from vpatch.values.news import News
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Locator, Page
+
+    from rebases import Works
+    from report.conftest import Reader
+
+CELL = "#105 on v0.18.0: conflict"
+
+
+@pytest.fixture(scope="module")
+def file(_works: Works, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the page of a series that moves, lands and clashes, once for all who only look."""
+    works = _works.beside(tmp_path_factory.mktemp("desk"), cache=True)
+    path = works.near.folder / "page #1 ü.html"
+    works.near.run("report", "--html", str(path))
+    return path
+
+
+def written(folder: Path, text: str) -> Path:
+    """Write a page."""
+    path = folder / "page.html"
+    path.write_text(text)
+    return path
+
+
+def cell(page: Page, name: str) -> Locator:
+    """Return a cell by what a screen reader calls it."""
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def test_a_reader_finds_a_conflict_and_sees_why(reader: Reader, file: Path) -> None:
+    """The filter shows who is in conflict; the cell opens to what is expected and there."""
+    page = reader.open(file)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Series v0.16.0")
+    page.get_by_label("Filter").fill("conflict")
+    expect(page.locator(".filter output")).to_have_text("1 of 6")
+    cell(page, CELL).click()
+
+    panel = page.get_by_role("dialog")
+    expect(panel).to_have_accessible_name("#105 on v0.18.0")
+    expect(panel).to_contain_text("Lost its place in v0.18.0, after v0.17.0.")
+    texts = panel.get_by_role("table", name="What it expects, and what is there")
+    expect(texts.locator("td.old")).to_have_text("line 15")
+    expect(texts.locator("td.new")).to_have_text("upstream")
+    expect(texts.locator("tr.change .number")).to_have_text(["15", "15"])
+    does = panel.get_by_role("table", name="What it does")
+    expect(does.locator("td.new")).to_have_text("mine")
+    expect(panel).to_contain_text("vpatch explain 105 --base v0.18.0 --series v0.16.0")
+    assert page.url.endswith("#105@v0.18.0")
+
+    panel.get_by_role("button", name="Newer base").click()
+    expect(page.get_by_role("heading", name="#105 on v0.19.0")).to_be_visible()
+    expect(texts.locator("tr.change .number")).to_have_text(["15", "18"])
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_be_hidden()
+    expect(cell(page, "#105 on v0.19.0: conflict")).to_be_focused()
+
+
+def test_no_mouse_is_needed(reader: Reader, file: Path) -> None:
+    """Tab leads to the newest cell, arrows to others; Enter opens, Escape goes back."""
+    page = reader.open(file)
+    page.get_by_role("button", name="conflict", exact=True).focus()
+    page.keyboard.press("Tab")
+    if page.evaluate("document.activeElement.matches('.scroll')"):
+        page.keyboard.press("Tab")
+    expect(cell(page, "#101 on v0.20.0: clean")).to_be_focused()
+    for key in ("Home", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    expect(cell(page, "#101 on v0.16.0: clean")).to_be_focused()
+    for key in ("ArrowDown", "ArrowDown", "End", "ArrowLeft", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(cell(page, "#103 on v0.18.0: landed")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="#103 on v0.18.0")).to_be_visible()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("dialog", name="#103 on v0.17.0")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(cell(page, "#103 on v0.17.0: landed")).to_be_focused()
+    # One stop for the whole table: the next leads out of it.
+    page.keyboard.press("Tab")
+    assert page.evaluate("!document.activeElement.closest('.heat')")
+
+
+def test_an_address_leads_to_a_cell(reader: Reader, file: Path) -> None:
+    """A link opens its cell at once, Back closes it; what no cell has opens nothing."""
+    page = reader.open(file, "#104@v0.17.0")
+    expect(page.get_by_role("dialog", name="#104 on v0.17.0")).to_be_visible()
+    page.goto(f"{file.as_uri()}#kept")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    for at in ("#999@v0.17.0", "#104@v9", "#%E0%A4%A@", "#@", "#time"):
+        page.goto(f"{file.as_uri()}{at}")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("link", name="#105").first.click()
+    expect(page.get_by_role("dialog", name="#105 on v0.20.0")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_the_filter_takes_words_and_verdicts(reader: Reader, file: Path) -> None:
+    """Numbers, titles and paths narrow the rows, a verdict its cells; so does a chip."""
+    page = reader.open(file)
+    heads = page.locator(".heat tbody th b:visible")
+    for text, shown in (
+        ("#102", ["#102"]),
+        ("EDIT e again", ["#106"]),
+        ("vllm/e.py", ["#105", "#106"]),
+        ("vllm/e.py conflict", ["#105"]),
+        ("nothing", []),
+        ("", [f"#10{n}" for n in range(1, 7)]),
+    ):
+        page.get_by_label("Filter").fill(text)
+        expect(heads).to_have_text(shown)
+    chip = page.get_by_role("button", name="landed", exact=True)
+    chip.click()
+    expect(heads).to_have_text(["#103"])
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Filter")).to_have_value("landed")
+    faded, whole = (
+        cell(page, f"#103 on {name}").evaluate("e => getComputedStyle(e).opacity")
+        for name in ("v0.16.0: clean", "v0.17.0: landed")
+    )
+    assert float(faded) < float(whole) == 1
+    chip.click()
+    expect(heads).to_have_count(6)
+
+
+def test_hostile_text_stays_text(reader: Reader, tmp_path: Path) -> None:
+    """Titles, authors, causes, paths' lines and news: seen as written, and run by nobody."""
+    news = [News("conflict", HOSTILE, 1000, "v0.7.0"), News(HOSTILE, "more")]
+    page = reader.open(written(tmp_path, html_of(page_of(3, 7, HOSTILE), news)))
+    expect(page.locator(".heat tbody th").first).to_contain_text(SHOWN)
+    expect(page.locator(".news li").first).to_contain_text(SHOWN)
+    page.get_by_role("link", name="#1000 on v0.7.0").first.click()
+    panel = page.get_by_role("dialog")
+    panel.locator("summary").last.click()
+    for told in (f"{SHOWN}, by {SHOWN}", f"10{SHOWN}14{SHOWN}", f"old {SHOWN}", f"{SHOWN}."):
+        expect(panel).to_contain_text(told)
+    assert page.locator("img").count() == 0
+    assert page.evaluate("typeof hit") == "undefined"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_is_for_everybody(reader: Reader, tmp_path: Path, width: int, scheme: str) -> None:
+    """No violation of WCAG that axe knows: wide and narrow, light and dark, closed and open."""
+    news = [News("release", "v0.8.0 is out")]
+    file = written(tmp_path, html_of(page_of(9, 8), news))
+    page = reader.open(file, width=width, color_scheme=scheme, reduced_motion="reduce")
+    axe = Axe()
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    cell(page, "#1000 on v0.6.0: conflict").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_phone_shows_all_of_it(reader: Reader, file: Path) -> None:
+    """Nothing is wider than the screen but tables that scroll; texts stand in one column."""
+    page = reader.open(file, width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    # The newest bases are the ones in sight.
+    expect(cell(page, "#105 on v0.20.0: conflict")).to_be_in_viewport()
+    cell(page, "#105 on v0.20.0: conflict").click()
+    old, new = (page.locator(f"dialog .sides td.{kind}").first for kind in ("old", "new"))
+    above, below = old.bounding_box(), new.bounding_box()
+    assert above is not None
+    assert below is not None
+    assert above["x"] == below["x"]
+    assert above["y"] < below["y"]
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_without_script_the_tables_are_there(reader: Reader, file: Path) -> None:
+    """Signs, verdicts and order can be read; what would do nothing is not offered."""
+    page = reader.open(file, java_script_enabled=False)
+    expect(cell(page, CELL)).to_have_text("\N{MULTIPLICATION SIGN}")
+    expect(page.get_by_text("Without JavaScript the cells stay closed")).to_be_visible()
+    expect(page.locator(".filter")).to_be_hidden()
+    expect(page.get_by_role("table", name="Where each landed")).to_contain_text("v0.17.0")
+
+
+def test_print_shows_whole_tables(reader: Reader, tmp_path: Path) -> None:
+    """On paper nothing scrolls, and no controls are in the way."""
+    page = reader.open(written(tmp_path, html_of(page_of(60, 9))))
+    page.emulate_media(media="print")
+    box = page.locator(".scroll").first
+    assert box.evaluate("e => e.scrollHeight - e.clientHeight") == 0
+    expect(page.locator("nav")).to_be_hidden()
+
+
+def test_a_large_matrix_works_as_a_small_one(reader: Reader, tmp_path: Path) -> None:
+    """200 patches on 60 bases: head and names stay in sight, and any cell opens."""
+    page = reader.open(written(tmp_path, html_of(page_of(200, 60))))
+    assert page.locator(".heat td button").count() == 12_000
+    last = page.locator(".heat tbody tr").last.locator("button").first
+    end = "e => { e.scrollIntoView(); e.scrollTo(0, e.scrollHeight); }"
+    page.locator(".scroll").first.evaluate(end)
+    expect(page.locator(".heat thead th").nth(1)).to_be_in_viewport()
+    expect(page.locator(".heat tbody th b").last).to_be_in_viewport()
+    last.click()
+    expect(page.get_by_role("dialog", name="#1199 on v0.1.0")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_label("Filter").fill("#1150")
+    expect(page.locator(".heat tbody tr:visible")).to_have_count(1)

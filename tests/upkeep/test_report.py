@@ -1,0 +1,275 @@
+"""The page for people: what is gathered, how it is told, and that it stays one valid file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import html5lib
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pages import HOSTILE, SHOWN, html_of, page_of
+from support import Project, lines, sdist, series_of
+from vpatch.jobs.replay import Setting
+from vpatch.upkeep.report.data import broken
+from vpatch.upkeep.report.order import links
+from vpatch.values.base import Base
+from vpatch.values.news import News
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rebases import Works
+    from support import Desk, Upstream
+
+A, B = "vllm/a.py", "vllm/b.py"
+
+
+def parsed(text: str) -> Any:
+    """Read a page as a browser does, but with no error forgiven."""
+    parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+    return parser.parse(text)
+
+
+def data_in(text: str) -> dict[str, Any]:
+    """Return what a page's script is given."""
+    (found,) = [one for one in parsed(text).iter("script") if one.get("id") == "data"]
+    data: dict[str, Any] = json.loads(found.text)
+    return data
+
+
+def result_in(data: Mapping[str, Any], patch: str, base: str) -> dict[str, Any]:
+    """Return what a cell opens to."""
+    found: dict[str, Any] = data["results"][data["cells"][patch][data["bases"].index(base)]]
+    return found
+
+
+def told(works: Works, *args: str) -> dict[str, Any]:
+    """Write the page of a desk and return what its script is given."""
+    path = works.near.folder / "report.html"
+    works.near.run("report", "--html", str(path), *args)
+    return data_in(path.read_text())
+
+
+def test_a_conflict_comes_with_both_texts(works: Works) -> None:
+    """Expected lines against upstream's, where each stands, and which release broke it."""
+    data = told(works)
+    assert data["bases"] == ["v0.16.0", "v0.17.0", "v0.18.0", "v0.19.0", "v0.20.0"]
+    there = [result_in(data, "105", base) for base in data["bases"]]
+    assert [one["verdict"] for one in there] == ["clean"] * 2 + ["conflict"] * 3
+    faces = [one["hunks"][0]["face"] for one in there[2:]]
+    assert [(face["old_start"], face["new_start"]) for face in faces] == [
+        (12, 12),
+        (12, 15),
+        (12, 12),
+    ]
+    assert {face["path"] for face in faces} == {"vllm/e.py"}
+    # The same text is kept once, wherever it stands.
+    assert faces[0]["lines"] == faces[1]["lines"] != faces[2]["lines"]
+    around = [[" ", f"line {n}"] for n in (12, 13, 14)]
+    change = [["-", "line 15"], ["+", "upstream"]]
+    after = [[" ", f"line {n}"] for n in (16, 17, 18)]
+    assert data["texts"][faces[0]["lines"]] == around + change + after
+    assert {tuple(one["hunks"][0]["broke"]) for one in there[2:]} == {("v0.17.0", "v0.18.0")}
+    assert "face" not in there[0]["hunks"][0]
+
+
+def test_a_result_is_told_once(works: Works) -> None:
+    """What is the same on many bases stands once in the page."""
+    data = told(works)
+    cells = data["cells"]
+    assert len(set(cells["101"])) == 1
+    assert len(set(cells["103"])) == 2
+    assert len(data["results"]) == len({json.dumps(one) for one in data["results"]})
+
+
+def test_a_file_that_moved_is_followed(desk: Desk, tmp_path: Path) -> None:
+    """A file that upstream moved shows its lines in the new place, one that is gone none."""
+    start = {A: lines(1, 40), B: lines(1, 40)}
+    later = {"vllm/moved.py": lines(1, 40, l20="upstream")}
+    for version, files in (("0.16.0", start), ("0.17.0", later), ("0.18.0", later)):
+        desk.index.add(version, sdist(version, files))
+        desk.run("bases", "--fetch", f"v{version}")
+    author = Project(tmp_path / "author", start)
+    mine = {A: lines(1, 40, l20="mine"), B: lines(1, 40, l20="mine")}
+    desk.write_series("v0.16.0", {"1-both.patch": author.patch("Edit", mine)})
+    desk.run("report", "--html", str(tmp_path / "page.html"))
+    data = data_in((tmp_path / "page.html").read_text())
+    for base in ("v0.17.0", "v0.18.0"):
+        moved, gone = (hunk["face"] for hunk in result_in(data, "1-both.patch", base)["hunks"])
+        assert (moved["path"], moved["new_start"]) == ("vllm/moved.py", 17)
+        assert ["+", "upstream"] in data["texts"][moved["lines"]]
+        assert (gone["path"], gone["new_start"]) == ("", 0)
+        assert {mark for mark, _ in data["texts"][gone["lines"]]} == {"-"}
+
+
+def test_who_needs_whom(upstream: Upstream, tmp_path: Path) -> None:
+    """A need is tried, not guessed; what follows from others is left out."""
+    author = Project(tmp_path / "author", {A: lines(1, 60), B: lines(1, 60)})
+    home = upstream.release("v0.16.0", {A: lines(1, 60), B: lines(1, 60)})
+    changes: list[dict[str, str | None]] = [
+        {A: lines(1, 60, l10="one")},
+        {A: lines(1, 60, l10="one", l11="two")},
+        {A: lines(1, 60, l10="one", l11="two", l12="three")},
+        {A: lines(1, 60, l10="one", l11="two", l12="three", l50="far")},
+        {B: lines(1, 60, l10="other")},
+        {"vllm/new.py": "new = 1\n"},
+        {"vllm/new.py": "new = 2\n"},
+    ]
+    patches = {
+        f"{number}.patch": author.patch(f"Edit {number}", change)
+        for number, change in enumerate(changes, 1)
+    }
+    series = series_of(home, patches)
+    found = links(Setting(upstream.repo, series, home, home=lambda: home))
+    assert found is not None
+    assert [(one.patch[0], one.on[0], one.needed) for one in found] == [
+        ("2", "1", True),
+        ("3", "2", True),
+        ("4", "3", False),
+        ("7", "6", True),
+    ]
+    # Without the series' own base nobody can try.
+    nowhere = series_of(Base("v0.1.0", "", ""), patches)
+    assert links(Setting(upstream.repo, nowhere, home)) is None
+
+
+@pytest.mark.parametrize(
+    ("lost", "home", "at", "found"),
+    [
+        ("..xx", 0, 3, ["b", "c"]),
+        ("..xx", 0, 1, []),
+        (".x.x", 0, 3, ["c", "d"]),
+        ("xx..", 2, 0, ["c", "b"]),
+        ("xxxx", 1, 3, []),
+    ],
+)
+def test_which_base_broke_it(lost: str, home: int, at: int, found: list[str]) -> None:
+    """The nearest base on the way home that has a place, and the one behind it."""
+    assert broken([mark == "x" for mark in lost], "abcd", home, at) == found
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=9), st.data())
+def test_what_broke_it_lies_on_the_way(lost: list[bool], data: st.DataObject) -> None:
+    """Good at the one, lost at the other and on to the asked base, nothing else between."""
+    names = [str(at) for at in range(len(lost))]
+    home, at = (data.draw(st.integers(0, len(lost) - 1)) for _ in range(2))
+    found = broken(lost, names, home, at)
+    if not found:
+        way = lost[min(home, at) : max(home, at) + 1]
+        assert not lost[at] or all(way)
+        return
+    good, bad = map(int, found)
+    assert not lost[good]
+    assert abs(good - bad) == 1
+    assert all(lost[min(bad, at) : max(bad, at) + 1])
+    assert abs(good - home) < abs(at - home)
+
+
+def test_proofs_and_kept_series_are_told(works: Works) -> None:
+    """What the last proof showed stands beside its series, or that its base is not there."""
+    works.near.write_series("v0.99.0", {"101-a.patch": works_patch(works)}, commit="1" * 40)
+    smoke = works.near.folder / "patches/smoke"
+    smoke.mkdir()
+    (smoke / "test_pr101.py").write_text("def test_it(): ...\n")
+    path = works.near.folder / "report.html"
+    works.near.run("report", "--html", str(path), "--series", "v0.16.0")
+    (kept,) = (
+        one for one in parsed(path.read_text()).iter("table") if one.get("class") == "kept"
+    )
+    rows = [["".join(cell.itertext()).strip() for cell in row] for row in kept.iter("tr")]
+    assert rows[0] == ["Patch", "v0.16.0", "v0.99.0"]
+    assert rows[1] == ["#101", "not run", "not at hand"]
+    assert rows[2] == ["#102", "none", ""]
+
+
+def works_patch(works: Works) -> bytes:
+    """Return the first patch of a desk."""
+    return (works.series("v0.16.0") / "101-a.patch").read_bytes()
+
+
+def test_news_are_told_where_somebody_looked() -> None:
+    """A sentence each, linked to its cell; nothing new is said; no look, no section."""
+    page = page_of(2, 7)
+    news = [News("conflict", "it broke", 1001, "v0.3.0"), News("release", "v0.8.0 is out")]
+    with_news, no_news, unlooked = (html_of(page, one) for one in (news, [], None))
+    assert '<a href="#1001@v0.3.0">#1001 on v0.3.0</a>' in with_news
+    assert "v0.8.0 is out" in with_news
+    assert "Nothing since the last look." in no_news
+    assert "What changed" not in unlooked
+    for text in (with_news, no_news, unlooked):
+        parsed(text)
+
+
+def test_hostile_text_is_text_alone() -> None:
+    """No element, attribute, template or script comes from a title: it is only seen."""
+    news = [News(HOSTILE, HOSTILE, 1000, "v0.7.0")]
+    honest, hostile = (html_of(page_of(3, 8, text), news) for text in ("Edit", HOSTILE))
+    shapes = [
+        [
+            (one.tag, sorted(one.keys()))
+            for one in parsed(text).iter()
+            if isinstance(one.tag, str)
+        ]
+        for text in (honest, hostile)
+    ]
+    assert shapes[0] == shapes[1]
+    assert "\x1b" not in hostile
+    assert "49" not in parsed(hostile).find("head").find("title").text
+    data = data_in(hostile)
+    assert {one["title"] for one in data["patches"].values()} == {SHOWN}
+    assert data["patches"]["1000"]["why"] == SHOWN
+
+
+def test_only_the_pages_own_script_runs() -> None:
+    """The policy forbids all but the script and the style that are there, by their digests."""
+    text = html_of(page_of(1, 1))
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', text)
+    assert policy.startswith("default-src 'none'; ")
+    for name in ("style", "script"):
+        (source,) = re.findall(f"<{name}>(.*?)</{name}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}';" in policy
+    assert not re.search(
+        r"\son\w+=|style=|<(?:link|img|iframe|object)[^>]+(?:https?:|//)", text
+    )
+
+
+@pytest.mark.parametrize("project", ["javascript:alert(1)", "/srv/git/vllm", ""])
+def test_what_is_no_web_address_is_no_link(project: str) -> None:
+    """Another kind of address is not followed."""
+    text = html_of(page_of(2, 2), project=project)
+    assert {one.get("href", "")[:1] for one in parsed(text).iter("a")} == {"#"}
+
+
+def test_the_page_for_programs(works: Works, tmp_path: Path) -> None:
+    """Where it was written and what is on it; a named base that is not to be had is 3."""
+    path = tmp_path / "deep" / "page.html"
+    found = works.near.json("report", "--html", str(path), "--bases", "v0.16.0..v0.17.0")
+    assert found == {
+        "schema": 1,
+        "written": str(path),
+        "series": "v0.16.0",
+        "bases": ["v0.16.0", "v0.17.0"],
+        "missing": [],
+        "ok": True,
+    }
+    ran = works.near.run("report", "--html", str(path), "--bases", "v0.16.0,v7.0.0", status=3)
+    assert "series v0.16.0, 6 patches on 1 base\n" in ran.out
+    assert "no answer for v7.0.0: " in ran.err
+    parsed(path.read_text())
+    old = path.read_bytes()
+    ran = works.near.run("report", "--html", str(path), "--bases", "v7.0.0", status=3)
+    assert "error: no base gives an answer" in ran.err
+    assert path.read_bytes() == old
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    ran = works.near.run("report", "--html", str(blocked / "page.html"), status=3)
+    assert "error: cannot write it" in ran.err

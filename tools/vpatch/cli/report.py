@@ -1,0 +1,75 @@
+"""``vpatch report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vpatch.cli import options, show
+from vpatch.cli.session import Terminal
+
+if TYPE_CHECKING:
+    from vpatch.cli.session import Session
+
+_NO_ANSWER = 3
+
+
+@click.command("report")
+@click.option(
+    "--bases",
+    metavar="A..B",
+    help="All releases from A to B, or names with commas between.  [default: those at hand]",
+)
+@options.series
+@click.option(
+    "--html",
+    metavar="FILE",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="The file to write.",
+)
+@options.json
+@click.pass_obj
+def command(
+    session: Session, bases: str | None, series: str | None, html: str, *, as_json: bool
+) -> int:
+    r"""Write a page for people: what becomes of each patch on many bases, hunk by hunk.
+
+    One file that works from disk and loads nothing. It tells too where each patch landed,
+    which patch needs which, and what the proofs showed.
+
+    \b
+    Examples:
+      vpatch report --html report.html
+      vpatch report --bases v0.16.0.. --series v0.16.0 --html build/report.html
+    """
+    from datetime import datetime  # noqa: PLC0415, lazy
+
+    from vpatch.cli.matrix import made, must_answer  # noqa: PLC0415, lazy
+    from vpatch.doors import files  # noqa: PLC0415, lazy
+    from vpatch.upkeep.report import gather, render  # noqa: PLC0415, lazy
+
+    matrix = made(session, bases, series)
+    must_answer(matrix)
+    with session.replays() as replays:
+        page = gather(replays, session.folder, matrix, session.proofs)
+    text = render(page, project=session.project, made=datetime.now().astimezone())
+    files.write(Path(html), text.encode())
+    if as_json:
+        missing = [one._asdict() for one in matrix.missing]
+        answer = {"written": html, "series": matrix.series, "bases": list(matrix.rows)}
+        show.print_json(answer | {"missing": missing, "ok": matrix.answered})
+    else:
+        patches = _counted(len(matrix.patches), "patch", "es")
+        places = _counted(len(matrix.rows), "base", "s")
+        show.print_note(f"wrote {html}: series {matrix.series}, {patches} on {places}")
+    for one in matrix.missing:
+        hint = f"; {one.hint}" if one.hint else ""
+        Terminal().say(f"no answer for {one.base}: {one.reason}{hint}")
+    return 0 if matrix.answered else _NO_ANSWER
+
+
+def _counted(number: int, what: str, more: str) -> str:
+    return f"{number} {what}{'' if number == 1 else more}"

@@ -1,0 +1,172 @@
+"""What the page's script is given: the results, told each once, and the texts beside them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from vpatch.upkeep.report.facing import lost_in
+from vpatch.values.paths import decode, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vpatch.upkeep.report.page import Facing, Page
+    from vpatch.values.matrix import Cell
+    from vpatch.values.patch import Patch
+
+_LARGEST = 400
+"""Lines of a hunk that are shown."""
+
+
+def label(patch: Patch) -> str:
+    """Return what people know a patch by: its pull request, else its file."""
+    return f"#{patch.pr}" if patch.pr else printable(patch.name)
+
+
+def keys_of(patches: Iterable[Patch]) -> dict[str, str]:
+    """Return by name what stands for a patch in an address: its pull request, else its file."""
+    found: dict[str, str] = {}
+    for patch in patches:
+        number = str(patch.pr or "")
+        found[patch.name] = number if number and number not in found.values() else patch.name
+    return found
+
+
+def data_of(page: Page) -> dict[str, Any]:
+    """Return all that the cells open to, as JSON takes it."""
+    results, texts = _Pool(), _Pool()
+    keys = keys_of(page.patches)
+    labels = {patch.name: label(patch) for patch in page.patches}
+    cells: dict[str, list[int]] = {}
+    for at, patch in enumerate(page.patches):
+        column = {base: row[at] for base, row in page.matrix.rows.items()}
+        breaks = _breaks(page, column)
+        cells[keys[patch.name]] = [
+            results.add(
+                {
+                    "verdict": cell["verdict"],
+                    "cause": printable(cell["cause"]),
+                    "needs": [labels.get(name, printable(name)) for name in cell["needs"]],
+                    "hunks": _hunks(cell, breaks[base], _faces(page, patch, base, texts)),
+                }
+            )
+            for base, cell in column.items()
+        ]
+    return {
+        "series": page.matrix.series,
+        "bases": list(page.matrix.rows),
+        "patches": {keys[patch.name]: _patch(page, patch) for patch in page.patches},
+        "cells": cells,
+        "results": results.found,
+        "texts": texts.found,
+    }
+
+
+class _Pool:
+    """Values that stand in many places, kept once."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+        self._at: dict[str, int] = {}
+
+    def add(self, value: Any) -> int:  # noqa: ANN401, JSON of any form
+        """Return the number of a value."""
+        number = self._at.setdefault(repr(value), len(self.found))
+        if number == len(self.found):
+            self.found.append(value)
+        return number
+
+
+def _patch(page: Page, patch: Patch) -> dict[str, Any]:
+    facts = page.facts.get(patch.pr or 0)
+    return {
+        "name": printable(patch.name),
+        "label": label(patch),
+        "title": printable(patch.subject),
+        "author": printable(patch.author[0]),
+        "why": printable(facts.why) if facts else "",
+        "gain": printable(facts.gain) if facts else "",
+        "hunks": [
+            {
+                "path": printable(file.path),
+                "old": hunk.old_start,
+                "new": hunk.new_start,
+                "lines": [
+                    [mark, printable(text)]
+                    for mark, text in _lines(hunk.text.split(b"\n")[1:-1])
+                ],
+            }
+            for file in patch.files
+            for hunk in file.hunks
+        ],
+    }
+
+
+def _lines(raw: Iterable[bytes]) -> list[tuple[str, str]]:
+    texts = (decode(line) for line in raw)
+    # Of what an editor made of an empty line, only the line is left.
+    return [(text[:1] or " ", text[1:]) for text in texts if text[:1] != "\\"][:_LARGEST]
+
+
+def _hunks(
+    cell: Cell, breaks: Sequence[list[str]], faces: Sequence[dict[str, Any] | None]
+) -> list[dict[str, Any]]:
+    found = []
+    for at, hunk in enumerate(cell["hunks"]):
+        more = {
+            "cause": printable(hunk.get("cause", "")),
+            "landed_in": hunk.get("landed_in"),
+            "changed_since": hunk.get("changed_since"),
+            "broke": breaks[at],
+            "face": faces[at] if at < len(faces) else None,
+        }
+        told = {"verdict": hunk["verdict"], "line": hunk["new_start"]}
+        found.append(told | {key: value for key, value in more.items() if value})
+    return found
+
+
+def _faces(page: Page, patch: Patch, base: str, texts: _Pool) -> list[dict[str, Any] | None]:
+    return [
+        _face(one, texts) if one else None for one in page.facing.get((patch.name, base), ())
+    ]
+
+
+def _face(one: Facing, texts: _Pool) -> dict[str, Any]:
+    told = asdict(one) | {"path": printable(one.path), "function": printable(one.function)}
+    told["lines"] = texts.add([[mark, printable(text)] for mark, text in one.lines])
+    return told
+
+
+def _breaks(page: Page, column: dict[str, Cell]) -> dict[str, list[list[str]]]:
+    """Say by base for each hunk where it lost its place, seen from the series' own base."""
+    names = list(column)
+    lost = {base: lost_in(cell) for base, cell in column.items()}
+    home = names.index(page.matrix.series) if page.matrix.series in names else 0
+    return {
+        base: [
+            broken([row[at] if at < len(row) else one for row in lost.values()], names, home, n)
+            for at, one in enumerate(lost[base])
+        ]
+        for n, base in enumerate(names)
+    }
+
+
+def broken(lost: Sequence[bool], names: Sequence[str], home: int, at: int) -> list[str]:
+    """Return the base nearest to home that has a place, and its neighbour that has none.
+
+    Args:
+        lost: For each base whether there is no place.
+        names: The bases, in order.
+        home: Which of them is the series' own.
+        at: Which of them is asked about.
+
+    Returns:
+        Nothing where it has a place, or none at home either.
+    """
+    step = 1 if at < home else -1
+    while lost[at] and at != home:
+        if not lost[at + step]:
+            return [names[at + step], names[at]]
+        at += step
+    return []

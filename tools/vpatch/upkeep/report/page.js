@@ -1,0 +1,283 @@
+"use strict";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const table = document.querySelector(".heat");
+const scroller = table.closest(".scroll");
+const rows = [...table.tBodies[0].rows];
+const keys = rows.map((row) => row.dataset.key);
+const dialog = document.querySelector("dialog");
+const panel = dialog.querySelector(".panel");
+const form = document.querySelector(".filter");
+const input = document.getElementById("filter");
+const chips = [...document.querySelectorAll("[data-verdict]")];
+const verdicts = Object.fromEntries(chips.map((chip) => [chip.dataset.verdict, chip]));
+
+// Text only ever goes in as text: nothing that a patch says is read as HTML.
+function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+// The matrix: one cell is in the order of the tab key, arrows go to the others.
+
+const cellAt = (row, column) => rows[row].cells[column + 1].firstElementChild;
+const place = (cell) => [rows.indexOf(cell.closest("tr")), cell.parentElement.cellIndex - 1];
+let current = cellAt(0, data.bases.length - 1);
+
+function choose(cell) {
+  current.tabIndex = -1;
+  current = cell;
+  current.tabIndex = 0;
+}
+
+function go(row, column) {
+  const last = data.bases.length - 1;
+  const target = cellAt(row, Math.min(Math.max(column, 0), last));
+  choose(target);
+  target.focus();
+}
+
+function nextRow(row, step) {
+  for (let at = row + step; at >= 0 && at < rows.length; at += step) {
+    if (!rows[at].hidden) return at;
+  }
+  return row;
+}
+
+const moves = {
+  ArrowLeft: (row, column) => [row, column - 1],
+  ArrowRight: (row, column) => [row, column + 1],
+  ArrowUp: (row, column) => [nextRow(row, -1), column],
+  ArrowDown: (row, column) => [nextRow(row, 1), column],
+  Home: (row) => [row, 0],
+  End: (row) => [row, data.bases.length - 1],
+};
+
+table.addEventListener("keydown", (event) => {
+  const move = moves[event.key];
+  if (!move || event.altKey || event.ctrlKey || event.metaKey || !event.target.matches("td > *")) return;
+  event.preventDefault();
+  go(...move(...place(event.target)));
+});
+
+table.addEventListener("click", (event) => {
+  const cell = event.target.closest("td > button");
+  if (!cell) return;
+  const [row, column] = place(cell);
+  location.hash = address(keys[row], data.bases[column]);
+});
+
+// The address names the cell that is open, so that it can be sent to somebody.
+
+const address = (key, base) => `#${encodeURIComponent(key)}@${encodeURIComponent(base)}`;
+
+function asked() {
+  const [key, base] = location.hash.slice(1).split("@").map((part) => {
+    try { return decodeURIComponent(part); } catch { return ""; }
+  });
+  const row = keys.indexOf(key);
+  const column = data.bases.indexOf(base);
+  return row < 0 || column < 0 ? null : [row, column];
+}
+
+function follow() {
+  const found = asked();
+  if (!found) {
+    dialog.close();
+    return;
+  }
+  choose(cellAt(...found));
+  show(...found);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+function step(by) {
+  const [row, column] = place(current);
+  const base = data.bases[column + by];
+  if (base === undefined) return;
+  history.replaceState(null, "", address(keys[row], base));
+  follow();
+}
+
+dialog.addEventListener("click", (event) => {
+  if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
+  const button = event.target.closest("[data-step]");
+  if (button) step(Number(button.dataset.step));
+});
+dialog.addEventListener("keydown", (event) => {
+  if (event.key === "ArrowLeft") step(-1);
+  if (event.key === "ArrowRight") step(1);
+});
+dialog.addEventListener("close", () => {
+  if (asked()) history.replaceState(null, "", "#matrix");
+  current.focus();
+});
+addEventListener("hashchange", follow);
+
+// What a cell opens to.
+
+function chip(verdict) {
+  const copy = make("span", { class: `chip ${verdict}` });
+  copy.append(...[...verdicts[verdict].childNodes].map((node) => node.cloneNode(true)));
+  return copy;
+}
+
+function show(row, column) {
+  const patch = data.patches[keys[row]];
+  const base = data.bases[column];
+  const result = data.results[data.cells[keys[row]][column]];
+  document.getElementById("panel-title").textContent = `${patch.label} on ${base}`;
+  dialog.querySelector('[data-step="-1"]').disabled = column === 0;
+  dialog.querySelector('[data-step="1"]').disabled = column === data.bases.length - 1;
+  const parts = [
+    make("p", {}, make("b", {}, patch.title), patch.author ? `, by ${patch.author}` : ""),
+    make("p", {}, chip(result.verdict), ` ${verdicts[result.verdict].title}`),
+  ];
+  if (result.needs.length) parts.push(make("p", {}, `Only because ${result.needs.join(", ")} has no place.`));
+  if (result.cause) parts.push(...result.cause.split("; ").map((cause) => make("p", { class: "hint" }, cause)));
+  const bad = result.hunks.some((hunk) => isLost(hunk));
+  result.hunks.forEach((hunk, at) => {
+    if (patch.hunks[at]) parts.push(hunkOf(patch, base, hunk, at, bad ? isLost(hunk) : at === 0));
+  });
+  for (const [title, text] of [["What it is for", patch.why], ["What it is worth", patch.gain]]) {
+    if (text) parts.push(make("h3", {}, title), make("p", {}, text));
+  }
+  if (bad) {
+    const asking = `vpatch explain ${keys[row]} --base ${base} --series ${data.series}`;
+    parts.push(make("h3", {}, "Which commit broke it, and where its lines went"), make("code", {}, asking));
+  }
+  panel.replaceChildren(...parts);
+}
+
+const isLost = (hunk) => hunk.verdict === "conflict" || hunk.verdict === "misplaced";
+
+// A hunk's texts are laid out when it is opened: a patch may have hundreds.
+function hunkOf(patch, base, result, at, open) {
+  const hunk = patch.hunks[at];
+  const where = result.line && result.line !== hunk.old ? make("small", {}, ` at line ${result.line}`) : "";
+  const title = make("summary", {}, chip(result.verdict), " ", make("code", {}, `${hunk.path}:${hunk.old}`), where);
+  const details = make("details", {}, title);
+  details.addEventListener("toggle", () => {
+    if (details.open && details.childElementCount === 1) details.append(...inside(base, result, hunk));
+  });
+  details.open = open;
+  return details;
+}
+
+function inside(base, result, hunk) {
+  const notes = [];
+  const face = result.face;
+  if (face?.function) notes.push(`In ${face.function}.`);
+  if (result.broke) notes.push(broken(...result.broke));
+  if (result.landed_in) notes.push(`Landed in ${result.landed_in}${result.changed_since ? `, changed since in ${result.changed_since}` : ""}.`);
+  if (result.cause) notes.push(`${result.cause}.`);
+  if (face && !face.path) notes.push(`${hunk.path} is not in ${base}.`);
+  else if (face && face.path !== hunk.path) notes.push(`The file is ${face.path} there.`);
+  const parts = notes.length ? [make("p", {}, notes.join(" "))] : [];
+  const lines = face ? data.texts[face.lines] : [];
+  if (lines.length) {
+    parts.push(sides("What it expects, and what is there", lines, ["it expects", `in ${base}`], face.old_start, face.new_start));
+  }
+  parts.push(sides("What it does", hunk.lines, ["before", "after"], hunk.old, hunk.new));
+  return parts;
+}
+
+function broken(good, bad) {
+  const onward = data.bases.indexOf(good) < data.bases.indexOf(bad);
+  return onward ? `Lost its place in ${bad}, after ${good}.` : `Has its place from ${good} on, not yet in ${bad}.`;
+}
+
+function sides(caption, lines, heads, oldLine, newLine) {
+  const body = make("tbody");
+  const add = (left, right) => {
+    const marks = left && right && left !== right ? apart(left.text, right.text) : null;
+    body.append(make("tr", { class: left === right ? "same" : "change" },
+      ...side(left, left && oldLine++, "old", left === right, marks?.[0]),
+      ...side(right, right && newLine++, "new", left === right, marks?.[1])));
+  };
+  // What all lines have in common at their start tells nothing, and takes the room.
+  const indents = lines.filter(([, text]) => text.trim()).map(([, text]) => text.search(/\S/));
+  const indent = Math.min(...indents, Infinity);
+  const text = (at) => ({ text: lines[at][1].slice(indent) });
+  for (let at = 0; at < lines.length;) {
+    if (lines[at][0] !== "-" && lines[at][0] !== "+") {
+      const same = text(at++);
+      add(same, same);
+      continue;
+    }
+    const run = { "-": [], "+": [] };
+    while (at < lines.length && run[lines[at][0]]) run[lines[at][0]].push(text(at++));
+    const length = Math.max(run["-"].length, run["+"].length);
+    for (let n = 0; n < length; n++) add(run["-"][n], run["+"][n]);
+  }
+  const head = (text) => make("th", { scope: "colgroup", colspan: 2 }, text);
+  return make("table", { class: "sides" }, make("caption", {}, caption),
+    ...heads.map(() => make("colgroup", {}, make("col", { class: "numbers" }), make("col"))),
+    make("thead", {}, make("tr", {}, ...heads.map(head))), body);
+}
+
+function side(line, number, kind, same, parts) {
+  if (!line) return [make("td", { class: "nothing" }), make("td", { class: "nothing" })];
+  const [before, middle, after] = parts ?? [line.text, "", ""];
+  const text = make("td", same ? {} : { class: kind }, before);
+  if (middle) text.append(make("mark", {}, middle), after);
+  return [make("td", { class: "number" }, String(number || "")), text];
+}
+
+// What two lines have in common at their ends is not what tells them apart.
+function apart(one, two) {
+  let start = 0;
+  while (start < one.length && one[start] === two[start]) start++;
+  const most = Math.min(one.length, two.length) - start;
+  let end = 0;
+  while (end < most && one[one.length - 1 - end] === two[two.length - 1 - end]) end++;
+  if (one.slice(0, start).trim().length + end < 3) return null;
+  return [one, two].map((text) => [text.slice(0, start), text.slice(start, text.length - end), text.slice(text.length - end)]);
+}
+
+// The filter: every word must be in the name, the title or a path, or be a verdict.
+
+const words = keys.map((key) => {
+  const patch = data.patches[key];
+  const paths = new Set(patch.hunks.map((hunk) => hunk.path));
+  return [patch.label, patch.name, patch.title, ...paths].join(" ").toLowerCase();
+});
+const seen = keys.map((key) => new Set(data.cells[key].map((at) => data.results[at].verdict)));
+
+function filter() {
+  const terms = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const only = terms.find((term) => term in verdicts);
+  let shown = 0;
+  rows.forEach((row, at) => {
+    row.hidden = !terms.every((term) => (term === only ? seen[at].has(term) : words[at].includes(term)));
+    shown += !row.hidden;
+  });
+  if (only) table.dataset.only = only;
+  else delete table.dataset.only;
+  for (const button of chips) button.setAttribute("aria-pressed", button.dataset.verdict === only);
+  form.querySelector("output").textContent = terms.length ? `${shown} of ${rows.length}` : "";
+  if (rows[place(current)[0]].hidden && shown) choose(cellAt(rows.findIndex((row) => !row.hidden), place(current)[1]));
+}
+
+input.addEventListener("input", filter);
+form.addEventListener("submit", (event) => event.preventDefault());
+for (const button of chips) {
+  button.addEventListener("click", () => {
+    const verdict = button.dataset.verdict;
+    const others = input.value.split(/\s+/).filter((term) => term && !(term.toLowerCase() in verdicts));
+    const pressed = button.getAttribute("aria-pressed") === "true";
+    input.value = [...others, ...(pressed ? [] : [verdict])].join(" ");
+    filter();
+  });
+}
+
+document.documentElement.classList.add("js");
+table.setAttribute("role", "grid");
+choose(current);
+filter();
+// The newest bases are the ones that are looked for.
+scroller.scrollLeft = scroller.scrollWidth;
+follow();

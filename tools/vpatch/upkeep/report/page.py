@@ -1,0 +1,67 @@
+"""What is on the page, before it is a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vpatch.values.facts import PullRequest
+    from vpatch.values.matrix import Matrix
+    from vpatch.values.patch import Patch
+
+
+@dataclass(frozen=True, slots=True)
+class Facing:
+    """The lines that a hunk expects, against those that stand there on a base."""
+
+    path: str
+    """The file on the base; empty where it is gone."""
+    function: str
+    """The function or class that the hunk changes, empty outside of any."""
+    old_start: int
+    """Number of the first expected line, in the file that the patch was made on."""
+    new_start: int
+    """Number of the first line on the base, 0 where there is none."""
+    lines: tuple[tuple[str, str], ...]
+    """Mark and text: ``-`` is only expected, ``+`` only there, a space both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What one patch has to do with one before it."""
+
+    patch: str
+    on: str
+    """Name of the one before."""
+    needed: bool
+    """Whether it has no place without that one; else they only share files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A series that is kept for a base."""
+
+    base: str
+    patches: tuple[Patch, ...]
+    left_out: Mapping[str, str]
+    """Patches that are not in it, and why."""
+    proofs: Mapping[str, str] | None
+    """What the last proof of each patch showed; None where the base is not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that the page tells, but for the news."""
+
+    matrix: Matrix
+    patches: tuple[Patch, ...]
+    """The series, in the order of the matrix."""
+    facts: Mapping[int, PullRequest]
+    facing: Mapping[tuple[str, str], Sequence[Facing | None]]
+    """By patch and base, for each hunk of a result; None where the hunk has its place."""
+    links: tuple[Link, ...] | None
+    """None where the series' own base is not at hand, and nobody can tell."""
+    kept: tuple[Stand, ...]
