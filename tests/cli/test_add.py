@@ -242,6 +242,21 @@ def test_no_such_pull_request(bureau: Bureau) -> None:
     assert bureau.state() == before
 
 
+def test_a_base_from_the_index(bureau: Bureau) -> None:
+    """The base may be a release of the package index, the pull request another history's."""
+    settings = bureau.near.folder / "vpatch.toml"
+    configured = settings.read_text()
+    settings.unlink()
+    bureau.near.index.add("0.16.0", sdist("0.16.0", START))
+    base = bureau.near.json("bases", "--fetch", "v0.16.0")["bases"][0]
+    settings.write_text(configured)
+    bureau.forge.land("Between", {A: lines(1, 40, l5="five")})
+    bureau.forge.open(40101, "Edit", [("x", {A: lines(1, 40, l5="five", l7="seven")})])
+    answer = bureau.add("40101")
+    assert answer["base"] == base
+    assert answer["patches"][0]["verdict"] == "merged"
+
+
 def test_an_address(bureau: Bureau) -> None:
     """The project that it names must be the folder's."""
     bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
@@ -455,7 +470,9 @@ def test_a_file_that_has_no_place(bureau: Bureau, tmp_path: Path) -> None:
     assert bureau.state() == before
 
 
-def test_a_commit_of_a_clone(bureau: Bureau, tmp_path: Path) -> None:
+def test_a_commit_of_a_clone(
+    bureau: Bureau, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A change of one's own, on whatever it was made; merged through its parent."""
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", str(bureau.forge.origin.served), "clone")
@@ -465,7 +482,8 @@ def test_a_commit_of_a_clone(bureau: Bureau, tmp_path: Path) -> None:
     (clone / "tests/test_a.py").write_text("mine\n")
     git(clone, "commit", "-q", "-a", "-m", "Mine too\n\nBecause.")
     refs = git(clone, "for-each-ref")
-    answer = bureau.add(f"{clone}@main~0")
+    monkeypatch.chdir(tmp_path)
+    answer = bureau.add("clone@main~0")
     assert answer["patches"][0]["verdict"] == "merged"
     text = bureau.text("mine-too.patch")
     assert "\n-line 7\n+mine\n" in text

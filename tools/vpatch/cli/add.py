@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def command(
     with changeset.held():
         if step == "abort":
             bench.clear()
-            return 0
+            return _abort(as_json=as_json)
         if step:
             asked = bench.asked()
             _look_at(session, asked.what)
@@ -73,14 +74,23 @@ def command(
         else:
             _look_at(session, what or "")
             sheet = sheet_of(session.folder, session.bases, series_named(session, base))
-            place = _behind(sheet, after) if after else None
-            asked = Asked(what or "", sheet.name, place, split_commits, all_files)
+            asked = Asked(_placed(what or ""), sheet.name, after, split_commits, all_files)
+        if asked.after:
+            asked = replace(asked, after=_behind(sheet, asked.after))
         found = _added(session, sheet, bench, asked)
         if found.ok:
             changeset.put(found.contents)
             bench.clear()
     _print(session, sheet, bench, found, as_json=as_json)
     return 0 if found.ok else 1
+
+
+def _abort(*, as_json: bool) -> int:
+    if as_json:
+        show.print_json({"ok": True})
+    else:
+        click.echo("forgot what was in conflict; how conflicts were solved is kept")
+    return 0
 
 
 def series_named(session: Session, base: str | None) -> str:
@@ -92,6 +102,13 @@ def series_named(session: Session, base: str | None) -> str:
         return session.folder.serving(usual)
     except BadInputError:
         return usual
+
+
+def _placed(what: str) -> str:
+    """Return what is to be added by a name that holds in any folder."""
+    path, clone = Path(what).expanduser(), what.rpartition("@")[0]
+    there = path.is_file() or (clone and Path(clone).expanduser().is_dir())
+    return str(path.absolute()) if there and not pull_named(what) else what
 
 
 def _look_at(session: Session, what: str) -> None:
@@ -115,13 +132,11 @@ def _added(session: Session, sheet: Sheet, bench: Bench, asked: Asked) -> Added:
     add = Add(session.folder, session.bases, sheet, session.upstream, bench)
     if pull:
         return add.pull(pull.number, asked)
-    path = Path(asked.what).expanduser()
-    if path.is_file():
-        return add.file(path, asked)
+    if Path(asked.what).is_file():
+        return add.file(Path(asked.what), asked)
     clone, _, revision = asked.what.rpartition("@")
-    folder = Path(clone).expanduser()
-    if clone and folder.is_dir() and revision and not revision.startswith("-"):
-        return add.commit(folder.absolute(), revision, asked)
+    if clone and Path(clone).is_dir() and revision and not revision.startswith("-"):
+        return add.commit(Path(clone), revision, asked)
     raise BadInputError(
         "no pull request, file or commit",
         where=asked.what,

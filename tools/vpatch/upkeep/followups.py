@@ -37,8 +37,8 @@ def look_up(
     }
     releases: dict[int, str] = {}
     if upstream.pulls and spoken is not None:
-        merged = {number: commit for number, commit in ended.items() if commit}
-        releases = {n: upstream.pulls.first_release(n, c) for n, c in merged.items()}
+        merged = [number for number, commit in ended.items() if commit]
+        releases = {number: upstream.pulls.first_release(number) for number in merged}
     return found, releases
 
 

@@ -159,17 +159,17 @@ class Pulls(Remote):
             if (number := _came_by(commit))
         ]
 
-    def first_release(self, number: int, merged_as: str) -> str:
+    def first_release(self, number: int) -> str:
         """Return the first release that has a pull request, empty where none has.
 
-        A release branch has it under another id, by the same subject.
+        It is known by the subject of the commit that brought it: a release branch has that
+        under another id.
         """
-        limits = ["-E", rf"--grep=\(#{number}\)$", f"--glob={self._kept}/tags"]
+        named = rf"--grep=\(#{number}\)$", f"--grep=^Merge pull request #{number} "
+        limits = ["-E", *named, f"--glob={self._kept}/tags"]
         found = [
             commit.oid for commit in commits(self.repo, *limits) if _came_by(commit) == number
         ]
-        if merged_as and self.repo.run("cat-file", "-e", merged_as, ok=(0, 1, 128)).status == 0:
-            found.append(merged_as)
         if not found:
             return ""
         prefix = f"{self._kept}/tags/"

@@ -102,7 +102,7 @@ def read_solution(path: Path, *, onto: str, tree: str) -> Solution:
         RefusedError: It is no work tree any more.
     """
     if not (path / ".git").is_dir():
-        hint = "delete that folder: vpatch rebase --continue then makes it anew"
+        hint = "delete that folder: --continue then makes it anew"
         raise RefusedError("the work tree has lost its .git", where=str(path), hint=hint)
     path = path.absolute()
     repo = Repo(path / ".git", work_tree=path, private=False)
