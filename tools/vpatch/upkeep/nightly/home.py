@@ -199,7 +199,7 @@ class Branch:
 
     def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
         """Commit, where the branch is other than it was."""
-        there = {f"{self._prefix}{path}": root / path for path in written(root)}
+        there = {self._prefix + path: (root / path).absolute() for path in written(root)}
         oids = self._repo.hash_paths(there)
         change: dict[str, Entry | None] = {
             path: Entry(

@@ -37,13 +37,25 @@ def compare(folder: Folder, opened: Opened, found: Sequence[Base], diary: Diary)
     """
     before: Mapping[str, str] = {}
     for base, (serving, row) in _rows(folder, opened, found, diary).items():
-        known = diary.old.verdicts.get(base.name, before)
+        last = diary.old.verdicts.get(base.name)
+        known = before if last is None else last
         for cell in row:
-            _compare(cell, known.get(cell["name"], ""), base.name, diary)
-            if _kind(cell["verdict"]) == "lost" != _kind(known.get(cell["name"], "")):
-                text = f"{label(cell)} has no place on {base.name}: {cell['cause']}"
+            was, now = _kind(known.get(cell["name"], "")), _kind(cell["verdict"])
+            if now == was:
+                continue
+            if now == "lost":
+                text = f"has no place on {base.name}: {cell['cause']}"
                 text += _broken(folder, opened, serving, cell["name"], base)
-                diary.tell(cell["verdict"], text, pr=cell["pr"], base=base.name)
+                _tell(cell, cell["verdict"], text, base, diary)
+            elif now == "landed":
+                text = f"is needed no more on {base.name}: {cell['cause']}"
+                _tell(cell, "landed", text, base, diary)
+            elif last is not None and was == "lost":
+                text = f"has a place on {base.name} again ({cell['verdict']})"
+                _tell(cell, "back", text, base, diary)
+            elif last is not None:
+                text = f"is needed on {base.name} again: what it brings is gone from there"
+                _tell(cell, "needed", text, base, diary)
         before = {cell["name"]: cell["verdict"] for cell in row}
         diary.new.verdicts[base.name] = dict(before)
     # Of a base that gave no answer tonight, what was seen last counts on.
@@ -85,18 +97,9 @@ def _kind(verdict: str) -> str:
     return "landed" if verdict == Verdict.LANDED else "needed"
 
 
-def _compare(cell: Cell, before: str, base: str, diary: Diary) -> None:
-    """Tell where a patch is needed no more, or has its place again."""
-    was, now = _kind(before), _kind(cell["verdict"])
-    if now in (was, "lost"):
-        return
-    text = f"is needed no more on {base}: {cell['cause']}"
-    if now == "needed":
-        text = f"has a place on {base} again ({cell['verdict']})"
-        if was == "landed":
-            text = f"is needed on {base} again: what it brings is gone from there"
-    kind = {"landed": "landed", "needed": "back" if was == "lost" else "needed"}[now]
-    diary.tell(kind, f"{label(cell)} {text}", pr=cell["pr"], base=base)
+def _tell(cell: Cell, kind: str, text: str, base: Base, diary: Diary) -> None:
+    name = f"#{cell['pr']}" if cell["pr"] else cell["name"]
+    diary.tell(kind, f"{name} ({cell['subject']}) {text}", pr=cell["pr"], base=base.name)
 
 
 def _broken(folder: Folder, opened: Opened, series: str, name: str, base: Base) -> str:
@@ -108,9 +111,3 @@ def _broken(folder: Folder, opened: Opened, series: str, name: str, base: Base) 
         # That it has no place is the news; `explain` says by itself why it can't tell more.
         return ""
     return f" (good in {found.broke.good}, not in {found.broke.bad})" if found.broke else ""
-
-
-def label(cell: Cell) -> str:
-    """Return what people know a patch by, and what it is."""
-    name = f"#{cell['pr']}" if cell["pr"] else cell["name"]
-    return f"{name} ({cell['subject']})"
