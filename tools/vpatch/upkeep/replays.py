@@ -82,7 +82,8 @@ class Replays:
             base: What they are put onto.
             resolutions: By the key of a conflict, what to do instead, where somebody solves
                 conflicts now; None for those that were solved before.
-            brief: Whether to leave out of a cause where lines went that are gone.
+            brief: Whether to make no commit, and to leave out of a cause where lines went
+                that are gone.
         """
         self.bases.complete(base)
         if self._releases is None:

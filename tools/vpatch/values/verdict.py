@@ -133,7 +133,8 @@ class Replay:
     changes: tuple[Change, ...]
     """What each patch changed; nothing for one that landed or has no place."""
     commit: str
-    """The last commit; the base's own where no patch changed anything."""
+    """The last commit; the base's own where no patch changed anything, empty where none was
+    asked for."""
     tree: str
     """Its tree."""
 

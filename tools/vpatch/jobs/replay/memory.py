@@ -37,6 +37,7 @@ class Memory:
         """Python modules by their blobs."""
         self._usual: set[str] = set()
         self._entries: dict[str, dict[str, Entry | None]] = {}
+        self._trees: dict[str, Entries] = {}
         self._texts: dict[str, bytes] = {}
         self._lines: dict[Key, Lines] = {}
         self._changed: dict[tuple[str, str], list[tuple[int, int, int, int]]] = {}
@@ -104,8 +105,27 @@ class Memory:
         asked, found = self._moves.setdefault((old, new), (set(), {}))
         if missing := set(paths) - asked:
             asked |= missing
-            found |= _moves(self.repo, old, new, missing)
+            found |= self._looked_for(old, new, missing)
         return {path: found[path] for path in paths if path in found}
+
+    def _tree(self, commit: str) -> Entries:
+        """Return every file of a commit."""
+        if commit not in self._trees:
+            self._trees[commit] = self.repo.entries(commit)
+        return self._trees[commit]
+
+    def _looked_for(self, old: str, new: str, paths: Iterable[str]) -> dict[str, str]:
+        before, after = self._tree(old), self._tree(new)
+        gone = {path: before[path] for path in paths if path in before and path not in after}
+        kinds = tuple({_suffix(path) for path in gone})
+        added = {p: e for p, e in after.items() if p not in before and p.endswith(kinds)}
+        found = _renames(self.repo, gone, added) if gone and added else {}
+        if not found:
+            return {}
+        # git gives a new file to the old one that is most like it, which may be another.
+        rivals = {p: e for p, e in before.items() if p not in after and p.endswith(kinds)}
+        best = _renames(self.repo, rivals, {path: added[path] for path in found.values()})
+        return {path: to for path, to in found.items() if best.get(path) == to}
 
 
 def _asked(
@@ -127,21 +147,6 @@ def _asked(
         return [_asked(stage, [pair], reverse=reverse)[0] for pair in asked]
     each = iter(lines)
     return [[next(each) for _ in patch.files] for patch, _ in asked]
-
-
-def _moves(repo: Repo, old: str, new: str, paths: Iterable[str]) -> dict[str, str]:
-    before, after = repo.entries(old), repo.entries(new)
-    gone = {path: before[path] for path in paths if path in before and path not in after}
-    kinds = tuple({_suffix(path) for path in gone})
-    added = {p: e for p, e in after.items() if p not in before and p.endswith(kinds)}
-    if not gone or not added:
-        return {}
-    found = _renames(repo, gone, added)
-    # git gives a new file to the old one that is most like it, which may be another.
-    rivals = {p: e for p, e in before.items() if p not in after and p.endswith(kinds)}
-    there = {path: added[path] for path in found.values()}
-    best = _renames(repo, rivals, there)
-    return {path: to for path, to in found.items() if best.get(path) == to}
 
 
 def _suffix(path: str) -> str:

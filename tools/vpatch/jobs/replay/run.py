@@ -47,18 +47,9 @@ def replay(setting: Setting) -> Replay:
     with setting.repo.stage() as stage:
         for group in grouped(run.patches):
             run.put(stage, group)
-    commits = setting.repo.commit_each(setting.base.commit, list(run.commits()))
-    commit = commits[-1] if commits else setting.base.commit
-    tree = setting.repo.resolve(f"{commit}^{{tree}}")
-    assert tree is not None  # noqa: S101, for mypy: a commit has a tree
-    return Replay(
-        setting.base,
-        setting.series,
-        tuple(run.results),
-        tuple(run.changes),
-        commit,
-        tree,
-    )
+    results, changes = tuple(run.results), tuple(run.changes)
+    ends = ("", "") if setting.brief else run.written()
+    return Replay(setting.base, setting.series, results, changes, *ends)
 
 
 class _Run:
@@ -266,8 +257,14 @@ class _Run:
                 )
         return ""
 
-    def commits(self) -> Iterator[NewCommit]:
-        """Yield a commit for each patch that changed something."""
+    def written(self) -> tuple[str, str]:
+        """Write a commit for each change; return the last and its tree."""
+        repo, base = self.setting.repo, self.setting.base.commit
+        commits = repo.commit_each(base, list(self._commits()))
+        commit = commits[-1] if commits else base
+        return commit, repo.resolve(f"{commit}^{{tree}}") or ""
+
+    def _commits(self) -> Iterator[NewCommit]:
         fallback = ""
         for patch, change in zip(self.patches, self.changes, strict=True):
             if change:

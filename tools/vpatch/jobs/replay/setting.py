@@ -64,7 +64,7 @@ class Setting:
     solving: bool = False
     """Whether somebody will solve what is in conflict, and needs it as a `Clash`."""
     brief: bool = False
-    """Whether to leave out of a cause where lines went that are gone from their file."""
+    """Whether to make no commit, and to leave out of a cause where lines went that are gone."""
     shared: Shared | None = None
     """What other replays in this repository found; None to begin anew."""
 
