@@ -10,11 +10,18 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from vpatch.doors.python import Installed
+from vpatch.jobs.installation import Delivery, Installation
+from vpatch.jobs.replay import Setting, replay
+from vpatch.values.provenance import provenance
 from wheels import HERE, Archive, digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from vpatch.doors.git import Repo
+    from vpatch.values.series import Series
 
 
 class Environment:
@@ -117,3 +124,29 @@ def environment_with(root: Path, files: Mapping[str, str], **more: str) -> Envir
     made = Environment.made(root)
     made.install(Archive(files, **more))
     return made
+
+
+# The small vLLM of an environment, without asking its interpreter
+
+
+def opened(place: Environment) -> Installation:
+    """Open the vLLM of an environment."""
+    where = place.site / "vllm"
+    found = Installed(place.python, where, "vllm", "0.16.0", has_pytest=False, info=place.info)
+    return Installation(found)
+
+
+def delivery(made: Repo, series: Series) -> Delivery:
+    """Return what an environment is given with a series, which must fit its base."""
+    assert series.base
+    done = replay(Setting(made, series, series.base))
+    assert done.ok
+    made_of = provenance(done, {}, [], [], "vllm")
+    return Delivery(done, made, "v0.16.0", "", made_of, list)
+
+
+def put(place: Environment, delivery: Delivery) -> None:
+    """Put a series into an environment."""
+    target = opened(place)
+    if plan := target.plan(delivery):
+        target.apply(plan)

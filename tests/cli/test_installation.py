@@ -500,7 +500,7 @@ def test_a_patched_wheel_needs_no_patching(shop: Shop, from_wheel: Environment) 
     assert from_wheel.state() == before
     ran = refused(shop, from_wheel, "unapply")
     assert "came patched, as a wheel" in ran.err
-    assert "pip install --no-deps vllm==0.16.0" in ran.err
+    assert "pip install --force-reinstall --no-deps vllm==0.16.0 brings" in ran.err
 
 
 def test_a_wheel_with_other_patches_is_refused(shop: Shop, from_wheel: Environment) -> None:
@@ -510,7 +510,7 @@ def test_a_wheel_with_other_patches_is_refused(shop: Shop, from_wheel: Environme
     shop.desk.write_series("other", {"201-edit-b.patch": patch})
     ran = refused(shop, from_wheel, "apply", "--series", "other")
     assert "was patched as a wheel, with other patches: #101, #102, #103, #104" in ran.err
-    assert "install vllm 0.16.0 as it was released" in ran.err
+    assert "pip install --force-reinstall --no-deps vllm==0.16.0 brings" in ran.err
 
 
 # At the same time

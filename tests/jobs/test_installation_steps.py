@@ -13,20 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from environments import Environment, environment_with
+from environments import delivery, environment_with, opened, put
 from steps import KilledError, Steps, ended
 from support import PYPROJECT, Project, Upstream, lines, series_of
 from vpatch.doors.files import Transaction
-from vpatch.doors.python import Installed
-from vpatch.jobs.installation import Delivery, Installation
-from vpatch.jobs.replay import Setting, replay
 from vpatch.values.errors import RefusedError, VpatchError
-from vpatch.values.provenance import provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vpatch.values.series import Series
+    from environments import Environment
 
 
 def code(first: int, last: int, **changed: str) -> str:
@@ -62,19 +58,16 @@ class Bench:
         base = upstream.release("v0.16.0", START)
         self._scratch = upstream.repo.scratch()
         self.made = self._scratch.__enter__()
-        self.one = self._delivery(series_of(base, {"1-a.patch": first, "2-b.patch": second}))
-        self.two = self._delivery(series_of(base, {"3-c.patch": third, "1-a.patch": first}))
+        self.one = delivery(
+            self.made, series_of(base, {"1-a.patch": first, "2-b.patch": second})
+        )
+        self.two = delivery(
+            self.made, series_of(base, {"3-c.patch": third, "1-a.patch": first})
+        )
         self.patched = self.copy("patched")
         put(self.patched, self.one)
         self.other = self.copy("other")
         put(self.other, self.two)
-
-    def _delivery(self, series: Series) -> Delivery:
-        assert series.base
-        done = replay(Setting(self.made, series, series.base))
-        assert done.ok
-        made_of = provenance(done, {}, [], [], "vllm")
-        return Delivery(done, self.made, "v0.16.0", "", made_of, list)
 
     def copy(self, name: str, source: Environment | None = None) -> Environment:
         """Copy an environment, with the times of its files."""
@@ -83,19 +76,6 @@ class Bench:
     def close(self) -> None:
         """Drop the replays."""
         self._scratch.__exit__(None, None, None)
-
-
-def opened(place: Environment) -> Installation:
-    """Open the vLLM of an environment without asking its interpreter."""
-    where = place.site / "vllm"
-    return Installation(Installed(place.python, where, "vllm", "0.16.0", False, place.info))  # noqa: FBT003
-
-
-def put(place: Environment, delivery: Delivery) -> None:
-    """Put a series into an environment."""
-    target = opened(place)
-    if plan := target.plan(delivery):
-        target.apply(plan)
 
 
 def take_out(place: Environment) -> None:

@@ -110,11 +110,10 @@ def take_out(target: Target) -> Note | None:
     if target.applied():
         _warn(target)
     elif target.provenance():
-        release = target.found.version.partition("+")[0]
         raise RefusedError(
             f"{target.label} came patched, as a wheel",
             where=str(target.root),
-            hint=f"pip install --no-deps {target.found.name}=={release} brings the release",
+            hint=target.again,
         )
     return target.unapply()
 

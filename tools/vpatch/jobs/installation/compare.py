@@ -41,6 +41,45 @@ class Found:
     """Files that are not the base's and that the distribution brought so itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Reached:
+    """How far each file that a series touches has come on its way through the series."""
+
+    states: States
+    at: dict[str, int | None]
+    """Which of its states a file is in; None for none of them."""
+    there: set[str]
+    """The files that are there at all."""
+
+
+def _reached(target: Installation, replay: Replay, made: Repo) -> _Reached:
+    start = f"{target.package}/"
+    touched = [path for path in replay.touched if path.startswith(start)]
+    base = made.entries(replay.base.commit, touched)
+    states = States.of(replay, base)
+    with explained(target.root, "read"):
+        lying = {path: _lying(target.places.site / path) for path in touched}
+    at = {path: _last(states.known[path], lying[path]) for path in touched}
+    there = {path for path in touched if lying[path]}
+    lacking = [path for path in touched if at[path] is None and path not in there]
+    record = _record(target) if lacking else {}
+    for path in lacking:
+        if path in base and path not in record:
+            del at[path]  # the wheel left it out
+    return _Reached(states, at, there)
+
+
+def holds(target: Installation, replay: Replay, made: Repo) -> bool:
+    """Whether an installation's files are what a series makes of them, whoever did it.
+
+    A series that changes nothing there is held by none.
+    """
+    reached = _reached(target, replay, made)
+    ways = {path: reached.states.known[path] for path in reached.at}
+    changed = [path for path, way in ways.items() if way[0] != way[-1]]
+    return bool(changed) and all(reached.at[p] == len(ways[p]) - 1 for p in changed)
+
+
 def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
     """Say of each patch whether an installation's files hold it, without any record.
 
@@ -54,17 +93,12 @@ def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
         in the replay; where it is in none of them, the patch's hunks are looked for in it.
         ``drifted`` is where neither their new lines are there nor the old ones.
     """
-    start = f"{target.package}/"
-    touched = [path for path in replay.touched if path.startswith(start)]
-    states = States.of(replay, made.entries(replay.base.commit, touched))
-    with explained(target.root, "read"):
-        lying = {path: _lying(target.places.site / path) for path in touched}
-    at = {path: _last(states.known[path], lying[path]) for path in touched}
-    strange = {path for path in touched if at[path] is None and lying[path]}
+    reached = _reached(target, replay, made)
+    strange = {path for path in reached.there if reached.at[path] is None}
     look = _Look(made, target.places.site, strange)
     return [
-        _state(result, steps, at, look)
-        for result, steps in zip(replay.results, states.steps, strict=True)
+        _state(result, steps, reached.at, look)
+        for result, steps in zip(replay.results, reached.states.steps, strict=True)
     ]
 
 

@@ -81,7 +81,7 @@ def refuse_damaged(places: Places, note: Note, again: str) -> None:
     Args:
         places: Where things lie.
         note: What was kept.
-        again: The command that installs the package anew.
+        again: The way to the package as it was released.
 
     Raises:
         RefusedError: It names the files.
@@ -116,8 +116,13 @@ def refuse_compiled(replay: Replay) -> None:
             )
 
 
-def refuse_other_wheel(provenance: Provenance, version: str) -> None:
+def refuse_other_wheel(provenance: Provenance, version: str, again: str) -> None:
     """Refuse an installation that came patched with something else.
+
+    Args:
+        provenance: What it was made of.
+        version: Its version.
+        again: The way to the package as it was released.
 
     Raises:
         RefusedError: It names the wheel.
@@ -125,8 +130,7 @@ def refuse_other_wheel(provenance: Provenance, version: str) -> None:
     raise RefusedError(
         f"{provenance.package} {version} was patched as a wheel, with other patches",
         where=", ".join(f"#{one.pr}" if one.pr else one.name for one in provenance.patches),
-        hint=f"install {provenance.package} {provenance.base.name.removeprefix('v')} as it was "
-        f"released, or a wheel of this series (vpatch wheel --base {provenance.base.name})",
+        hint=f"{again}; or install a wheel of this series",
     )
 
 

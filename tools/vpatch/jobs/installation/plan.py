@@ -121,18 +121,6 @@ def _is_so(place: Path, wanted: New | Path | None) -> bool:
     return not os.path.lexists(place) if wanted is None else wanted == place
 
 
-def holds(delivery: Delivery, places: Places, package: str) -> bool:
-    """Whether the files hold a series as they lie, whoever put it there."""
-    change = _inside(delivery.replay, package)
-    found = {path: places.site / path for path in change}
-    return bool(change) and all(
-        found[path].is_file() and blob_id(found[path].read_bytes()) == entry.oid
-        if entry
-        else not found[path].exists()
-        for path, entry in change.items()
-    )
-
-
 def _inside(replay: Replay, package: str) -> dict[str, Entry | None]:
     """Return the change of the package's own files; tests and pages are not installed."""
     return {path: e for path, e in replay.change.items() if path.startswith(f"{package}/")}
@@ -145,8 +133,8 @@ def _new(
     change = {
         path: entry
         for path, entry in _inside(delivery.replay, package).items()
-        # The wheel left out what the base has and the installation lacks.
-        if not (path in base and originals.at(path) is None)
+        # What the base has and the installation lacks, the wheel left out.
+        if entry != base.get(path) and not (path in base and originals.at(path) is None)
     }
     oids = [entry.oid for entry in change.values() if entry]
     contents = dict(zip(oids, delivery.made.blobs(oids), strict=True))

