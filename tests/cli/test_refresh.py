@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from forge import Commits
+
 TODAY = datetime.now(UTC).date()
 NAME = "40101-edit-a.patch"
 
@@ -105,6 +107,24 @@ def test_a_change_that_hides_in_a_merge_is_shown(bureau: Bureau) -> None:
     difference = refresh(bureau, status=1)["pushed"]["difference"]
     assert "++evil" in difference
     assert "cc" not in difference
+
+
+@pytest.mark.parametrize("how", ["binary", "mode"])
+def test_what_a_diff_could_pass_over_is_shown(bureau: Bureau, how: str) -> None:
+    """A byte that makes git take a file for binary hides nothing, nor does a mode."""
+    folder = bureau.forge.origin.folder
+    bureau.forge.push(40101, [("More", {"vllm/data": "x\0good\n", "vllm/tool": "#!/bin/sh\n"})])
+    bureau.near.run("refresh", status=1)
+    bureau.near.run("refresh", "--accept")
+    if how == "mode":
+        (folder / "vllm/tool").chmod(0o755)
+    change: Commits = [("Evil", {"vllm/data": "x\0evil\n"} if how == "binary" else {})]
+    bureau.forge.push(40101, change)
+    difference = refresh(bureau, status=1)["pushed"]["difference"]
+    wanted = ["-+x\x00good", "++x\x00evil"]
+    if how == "mode":
+        wanted = ["- new file mode 100644", "+ new file mode 100755"]
+    assert [line for line in difference.split("\n") if line[:1] in "-+" and line] == wanted
 
 
 def test_a_rebase_by_its_author_is_no_news(bureau: Bureau) -> None:

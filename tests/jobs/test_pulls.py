@@ -158,11 +158,11 @@ def test_a_head_that_was_replaced(forge: Forge, pulls: Pulls, tmp_path: Path) ->
         assert (now.base, now.head, before.head) == (start, new, old)
         place.bring(now)
         place.bring(before)
-        shown, differs = topic.range_diff(place.repo, (before.base, old), (now.base, new))
+        shown, differs = topic.compare_changes(place.repo, (before.base, old), (now.base, new))
         assert differs
         assert "-+seven" in shown
         assert "++SEVEN" in shown
-        assert topic.range_diff(place.repo, (now.base, new), (now.base, new)) == ("", False)
+        assert topic.compare_changes(place.repo, (now.base, new), (now.base, new)) == ("", False)
     forge.origin.push()  # what the author's clone remembers of it goes one push later
     git(forge.origin.served, "gc", "-q", "--prune=now")
     assert lost.fetch_pull(101) is not None

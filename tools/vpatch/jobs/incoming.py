@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors.git import NewCommit
 from vpatch.doors.git.mail import exported, split_mails, with_trailers
-from vpatch.doors.git.topic import range_diff
+from vpatch.doors.git.topic import compare_changes
 from vpatch.values.base import Base
 from vpatch.values.envelope import Mail, mail_for, mail_of
 from vpatch.values.errors import RefusedError
@@ -103,7 +103,7 @@ def compared(repo: Repo, old: Pull, new: Pull, terms: Terms) -> tuple[str, bool]
         kept, _ = _change(repo, pull.base, pull.head, terms)
         commit = NewCommit("vpatch <vpatch@localhost>", "0 +0000", b"The change\n", kept)
         ends.append((pull.base, repo.commit_each(pull.base, [commit])[0]))
-    return range_diff(repo, *ends)
+    return compare_changes(repo, *ends)
 
 
 def of_commits(repo: Repo, pull: Pull, terms: Terms, *, source: str) -> Incoming:

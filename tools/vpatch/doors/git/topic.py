@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from vpatch.doors.git.difference import difference
 from vpatch.values.paths import decode
 from vpatch.values.pull import PullCommit
 
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from vpatch.doors.git.command import Command
+    from vpatch.doors.git.repo import Repo
 
-_EQUAL = re.compile(r"1: +[0-9a-f]+ = ")
+_HUNK = re.compile(rb"^@@ -\S+ \+\S+ @@", re.MULTILINE)
+_IDS = re.compile(rb"^(?:index |similarity index |dissimilarity index ).*\n", re.MULTILINE)
+_FILE = re.compile(rb"^diff --git a/(.+) b/\1$", re.MULTILINE)
+_FACTS = re.compile(rb"^(?:old|new|deleted|rename|copy) ", re.MULTILINE)
 _FIELDS = "--format=%H%x00%P%x00%an%x00%ae%x00%ad%x00%B"
 
 
@@ -55,19 +60,29 @@ def trees_of(repo: Command, oids: Iterable[str]) -> list[str]:
     return decode(out).split()
 
 
-def range_diff(repo: Command, old: tuple[str, str], new: tuple[str, str]) -> tuple[str, bool]:
-    """Compare two versions of a change, each one commit, by git-range-diff(1).
+def compare_changes(repo: Repo, old: tuple[str, str], new: tuple[str, str]) -> tuple[str, bool]:
+    """Compare two versions of a change, as git-range-diff(1) does: by a diff of two diffs.
+
+    That command passes over the mode of a new file, and the content of one with a zero byte in
+    it; here a person decides by what he sees.
 
     Args:
-        repo: The repository.
-        old: Parent and commit of the one.
-        new: Parent and commit of the other.
+        repo: The repository, where objects may be written.
+        old: Trees before and after the one.
+        new: Trees before and after the other.
 
     Returns:
         What differs, for people to read; and whether anything does but line numbers.
     """
-    # However little the two have in common, one is a version of the other.
-    command = ["range-diff", "--no-color", "--no-notes", "--creation-factor=999"]
-    ranges = "..".join(old), "..".join(new)
-    headline, _, text = decode(repo.run(*command, *ranges).out).partition("\n")
-    return text, not _EQUAL.match(headline)
+    texts = [_comparable(difference(repo, *ends, renames=True)) for ends in (old, new)]
+    blobs = [repo.write_blob(text) for text in texts]
+    command = ["diff", "--no-color", "--text", "--no-ext-diff", "--no-textconv", *blobs]
+    shown = repo.run(*command).out
+    return decode(_HUNK.sub(b"@@", shown[shown.find(b"\n@@") + 1 :])), texts[0] != texts[1]
+
+
+def _comparable(diff: bytes) -> bytes:
+    """Return a diff without what changes with the lines around it."""
+    # With each hunk, git names the last line before it that begins with a letter: the file.
+    text = _FACTS.sub(rb" \g<0>", _HUNK.sub(b"@@", _IDS.sub(b"", diff)))
+    return _FILE.sub(rb"file \1", text)
