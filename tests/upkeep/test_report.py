@@ -20,6 +20,8 @@ from vpatch.upkeep.report.data import broken
 from vpatch.upkeep.report.order import links
 from vpatch.values.base import Base
 from vpatch.values.news import News
+from vpatch.values.patch import read_patch
+from vpatch.values.proof import proof_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,7 +180,14 @@ def test_proofs_and_kept_series_are_told(works: Works) -> None:
     works.near.write_series("v0.99.0", {"101-a.patch": works_patch(works)}, commit="1" * 40)
     smoke = works.near.folder / "patches/smoke"
     smoke.mkdir()
-    (smoke / "test_pr101.py").write_text("def test_it(): ...\n")
+    for number in (101, 102):
+        (smoke / f"test_pr{number}.py").write_text("def test_it(): ...\n")
+    commit = works.near.json("bases")["bases"][0]["commit"]
+    patch = read_patch("101-a.patch", works_patch(works))
+    key = proof_key(patch.diff, b"def test_it(): ...\n", commit)
+    (works.near.folder / "build").mkdir(exist_ok=True)
+    record = json.dumps({"schema": 1, "proofs": {key: "proven"}})
+    (works.near.folder / "build/proofs.json").write_text(record)
     path = works.near.folder / "report.html"
     works.near.run("report", "--html", str(path), "--series", "v0.16.0")
     (kept,) = (
@@ -186,8 +195,11 @@ def test_proofs_and_kept_series_are_told(works: Works) -> None:
     )
     rows = [["".join(cell.itertext()).strip() for cell in row] for row in kept.iter("tr")]
     assert rows[0] == ["Patch", "v0.16.0", "v0.99.0"]
-    assert rows[1] == ["#101", "not run", "not at hand"]
-    assert rows[2] == ["#102", "none", ""]
+    assert rows[1:4] == [
+        ["#101", "proven", "not at hand"],
+        ["#102", "not run", ""],
+        ["#103", "none", ""],
+    ]
 
 
 def works_patch(works: Works) -> bytes:

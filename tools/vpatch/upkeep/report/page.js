@@ -191,40 +191,42 @@ function broken(good, bad) {
 }
 
 function sides(caption, lines, heads, oldLine, newLine) {
-  const body = make("tbody");
-  const add = (left, right) => {
-    const marks = left && right && left !== right ? apart(left.text, right.text) : null;
-    body.append(make("tr", { class: left === right ? "same" : "change" },
-      ...side(left, left && oldLine++, "old", left === right, marks?.[0]),
-      ...side(right, right && newLine++, "new", left === right, marks?.[1])));
+  const bodies = [];
+  const add = (kind, left, right) => {
+    const marks = kind === "change" && left && right ? apart(left.text, right.text) : [];
+    // A body for each run: where there is no room for two columns, one stands below the other.
+    if (bodies.at(-1)?.className !== kind) bodies.push(make("tbody", { class: kind }));
+    bodies.at(-1).append(make("tr", {},
+      ...side("old", left, left && oldLine++, marks[0]),
+      ...side("new", right, right && newLine++, marks[1])));
   };
   // What all lines have in common at their start tells nothing, and takes the room.
   const indents = lines.filter(([, text]) => text.trim()).map(([, text]) => text.search(/\S/));
   const indent = Math.min(...indents, Infinity);
-  const text = (at) => ({ text: lines[at][1].slice(indent) });
+  const text = (n) => ({ text: lines[n][1].slice(indent) });
   for (let at = 0; at < lines.length;) {
     if (lines[at][0] !== "-" && lines[at][0] !== "+") {
       const same = text(at++);
-      add(same, same);
+      add("same", same, same);
       continue;
     }
     const run = { "-": [], "+": [] };
     while (at < lines.length && run[lines[at][0]]) run[lines[at][0]].push(text(at++));
     const length = Math.max(run["-"].length, run["+"].length);
-    for (let n = 0; n < length; n++) add(run["-"][n], run["+"][n]);
+    for (let n = 0; n < length; n++) add("change", run["-"][n], run["+"][n]);
   }
   const head = (text) => make("th", { scope: "colgroup", colspan: 2 }, text);
   return make("table", { class: "sides" }, make("caption", {}, caption),
     ...heads.map(() => make("colgroup", {}, make("col", { class: "numbers" }), make("col"))),
-    make("thead", {}, make("tr", {}, ...heads.map(head))), body);
+    make("thead", {}, make("tr", {}, ...heads.map(head))), ...bodies);
 }
 
-function side(line, number, kind, same, parts) {
+function side(kind, line, number, parts) {
   if (!line) return [make("td", { class: "nothing" }), make("td", { class: "nothing" })];
   const [before, middle, after] = parts ?? [line.text, "", ""];
-  const text = make("td", same ? {} : { class: kind }, before);
+  const text = make("td", { class: `text ${kind}` }, before);
   if (middle) text.append(make("mark", {}, middle), after);
-  return [make("td", { class: "number" }, String(number || "")), text];
+  return [make("td", { class: `number ${kind}` }, String(number || "")), text];
 }
 
 // What two lines have in common at their ends is not what tells them apart.
@@ -234,7 +236,7 @@ function apart(one, two) {
   const most = Math.min(one.length, two.length) - start;
   let end = 0;
   while (end < most && one[one.length - 1 - end] === two[two.length - 1 - end]) end++;
-  if (one.slice(0, start).trim().length + end < 3) return null;
+  if (one.slice(0, start).trim().length + end < 3) return [];
   return [one, two].map((text) => [text.slice(0, start), text.slice(start, text.length - end), text.slice(text.length - end)]);
 }
 
@@ -249,7 +251,7 @@ const seen = keys.map((key) => new Set(data.cells[key].map((at) => data.results[
 
 function filter() {
   const terms = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const only = terms.find((term) => term in verdicts);
+  const only = terms.find((term) => Object.hasOwn(verdicts, term));
   let shown = 0;
   rows.forEach((row, at) => {
     row.hidden = !terms.every((term) => (term === only ? seen[at].has(term) : words[at].includes(term)));
@@ -267,7 +269,7 @@ form.addEventListener("submit", (event) => event.preventDefault());
 for (const button of chips) {
   button.addEventListener("click", () => {
     const verdict = button.dataset.verdict;
-    const others = input.value.split(/\s+/).filter((term) => term && !(term.toLowerCase() in verdicts));
+    const others = input.value.split(/\s+/).filter((term) => term && !Object.hasOwn(verdicts, term.toLowerCase()));
     const pressed = button.getAttribute("aria-pressed") === "true";
     input.value = [...others, ...(pressed ? [] : [verdict])].join(" ");
     filter();

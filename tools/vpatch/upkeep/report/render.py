@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vpatch.upkeep.report.page import Page, Stand
     from vpatch.values.facts import PullRequest
-    from vpatch.values.matrix import Cell, Matrix, Span
+    from vpatch.values.matrix import Cell, Span
     from vpatch.values.news import News
     from vpatch.values.patch import Patch
 
@@ -58,6 +58,8 @@ def render(
     jinja.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     jinja.filters["shown"] = printable
     matrix = page.matrix
+    rows = _rows(page)
+    newest = next((base for base in reversed(matrix.rows) if version_of(base)), None)
     style = f":root {{ --bases: {len(matrix.rows)}; }}\n{_source(jinja, 'page.css')}"
     parts = {"css": Markup(style), "js": Markup(_source(jinja, "page.js"))}  # noqa: S704, our own
     return jinja.get_template("page.html").render(
@@ -71,9 +73,10 @@ def render(
         news=news,
         page=page,
         matrix=matrix,
-        rows=_rows(page),
+        rows=rows,
         signs={verdict.value: sign for verdict, sign in _SIGNS.items()},
-        newest=_newest(matrix),
+        newest=newest,
+        lost=[row for row in rows if newest and not Verdict(dict(row.cells)[newest]).good],
         order=drawn(page.patches, page.links or ()),
         stories=_stories(page.kept),
         watched=_watched(page),
@@ -163,20 +166,6 @@ def _merged(facts: PullRequest | None, bases: Sequence[str]) -> int | None:
     return next(
         (at for at, one in enumerate(versions) if release and one and one >= release), None
     )
-
-
-def _newest(matrix: Matrix) -> tuple[str, list[str]] | None:
-    """Return the newest release, and the patches that have no place there."""
-    releases = [base for base in matrix.rows if version_of(base)]
-    if not releases:
-        return None
-    row = matrix.rows[releases[-1]]
-    lost = [
-        f"#{one.pr}" if one.pr else printable(one.name)
-        for one, cell in zip(matrix.carried, row, strict=True)
-        if not verdict_of(cell).good
-    ]
-    return releases[-1], lost
 
 
 @dataclass(frozen=True, slots=True)
