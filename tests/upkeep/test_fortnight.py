@@ -9,7 +9,7 @@ import pytest
 from nights import BRANCH, C, Nights, begun
 from steps import KilledError
 from support import Desk, git, lines, tree_of
-from vpatch.upkeep.nightly import home
+from vpatch.upkeep.nightly.branch import Branch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,7 +189,7 @@ def test_a_fortnight(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
         happens(fortnight)
         if number == KILLED:
             with monkeypatch.context() as place:
-                place.setattr(home.Branch, "keep", _killed)
+                place.setattr(Branch, "keep", _killed)
                 with pytest.raises(KilledError):
                     nights.news()
         said = {"now": fortnight.now, "reviewed": fortnight.reviewed}

@@ -8,8 +8,10 @@ it again; one that is killed behind it has its news in the commit, and tells non
 """
 
 from vpatch.upkeep.nightly.bases import find_bases
+from vpatch.upkeep.nightly.begin import home_of
+from vpatch.upkeep.nightly.branch import BRANCH
 from vpatch.upkeep.nightly.carry import carry
-from vpatch.upkeep.nightly.home import BRANCH, Home, home_of
+from vpatch.upkeep.nightly.home import Home
 from vpatch.upkeep.nightly.pulls import look_at_pulls
 from vpatch.upkeep.nightly.seen import Diary, Seen
 from vpatch.upkeep.nightly.verdicts import compare

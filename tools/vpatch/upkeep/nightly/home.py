@@ -1,29 +1,15 @@
-"""Where a night begins, and where what it made is kept: a branch, or else the files."""
+"""What a night begins with and leaves, wherever that is kept."""
 
 from __future__ import annotations
 
-import shutil
-import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from vpatch.doors import files
-from vpatch.doors.git import GitError, NewCommit, Repo
-from vpatch.jobs.changeset import Changeset
-from vpatch.values.errors import RefusedError, VpatchError
-from vpatch.values.paths import decode, encode
-from vpatch.values.tree import Entry
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-BRANCH = "vpatch/nightly"
-_REF = f"refs/heads/{BRANCH}"
-_STATE = "patches/nightly.json"
-_NOBODY = "vpatch@localhost"
-_ABSENT = "0" * 40
-_MOVE = f"merge it, or move it away: git branch -m {BRANCH} NAME"
+STATE = "patches/nightly.json"
+"""Where a branch keeps what its last night saw."""
 
 
 class Home(Protocol):
@@ -58,274 +44,15 @@ class Home(Protocol):
         """
 
 
-def home_of(root: Path, say: Callable[[str], None], remote: str = "") -> Home:
-    """Return where the nights of a project are kept.
-
-    Args:
-        root: The project's folder.
-        say: Told what a night does not take.
-        remote: The git remote that the branch is pushed to; empty for none.
-
-    Raises:
-        RefusedError: The branch has work of somebody's.
-        VpatchError: The remote gave no answer, or there is no repository to push from.
-    """
-    finder = Repo(root, private=False)
-    try:
-        git_dir = finder.discovered(root)
-        told = finder.run("rev-parse", "--show-prefix", cwd=root, discover=True).out
-    except GitError as error:
-        if "not a git repository" not in error.detail:
-            raise
-        git_dir = None
-    if git_dir:
-        branch = Branch(root, git_dir, decode(told).rstrip("\n"), say)
-        if branch.has_patches:
-            branch.begin(remote)
-            return branch
-        say("patches/ is in no commit: the night takes the files as they lie there")
-    if remote:
-        raise VpatchError(
-            "there is no commit with patches/ to push", where=str(root), hint="commit it first"
-        )
-    return Plain(root, say)
-
-
-class Branch:
-    """The branch ``vpatch/nightly``: one commit on what is checked out.
-
-    Neither the user's files nor his index are touched. Every night makes the commit anew, so
-    that it holds no more than what is not merged yet.
-
-    Args:
-        root: The project's folder.
-        git_dir: The folder of the repository that it is in.
-        prefix: Where in the repository it lies, with a slash at its end; empty for all of it.
-        say: Told what a night does not take.
-    """
-
-    def __init__(
-        self, root: Path, git_dir: Path, prefix: str, say: Callable[[str], None]
-    ) -> None:
-        self._root = root
-        self._prefix = prefix
-        self._say = say
-        self._repo = Repo(git_dir)
-        self._users = Repo(git_dir, private=False)
-        self._head = self._repo.resolve("HEAD^{commit}") or ""
-        self._old = self._repo.tip(_REF)
-        self._remote = ""
-        self._theirs = ""
-        self._files = dict(self._committed()) if self._head else {}
-
-    @property
-    def has_patches(self) -> bool:
-        """Whether there is a series in the last commit."""
-        return any(path.endswith("/series") for path in self._files)
-
-    def begin(self, remote: str) -> None:
-        """See that nothing of anybody's can be lost, and what the last night left."""
-        form = "--format=%(worktreepath)"
-        if place := decode(self._repo.run("for-each-ref", form, _REF).out).strip():
-            hint = "git switch to your own branch there"
-            raise RefusedError(f"{BRANCH} is checked out", where=place, hint=hint)
-        if remote:
-            self._remote = remote
-            self._ask(remote)
-        for tip in filter(None, (self._old, self._theirs)):
-            self._refuse_foreign(tip)
-        self._old = self._old or self._taken()
-        command = ["status", "--porcelain", "--", "patches", "vpatch.toml"]
-        if self._there(*command):
-            self._say("patches/ has changes that are not committed: the night leaves them out")
-
-    def _there(self, *command: str) -> bytes:
-        """Run git as the user would in his folder: by his settings, and his keys."""
-        return self._users.run(*command, cwd=self._root, discover=True).out
-
-    def _ask(self, remote: str) -> None:
-        """Bring the branch as the remote has it: where no disk is kept, it is the only one."""
-        self._say(f"asking {remote} for {BRANCH}")
-        try:
-            told = decode(self._there("ls-remote", "--", remote, _REF)).split()
-            self._theirs = told[0] if told else ""
-            if self._theirs and self._theirs != self._old:
-                self._there("fetch", "-q", "--no-tags", remote, _REF)
-        except GitError as error:
-            hint = "look at git remote -v and the network; -v shows git's own words"
-            raise VpatchError(
-                "the remote gave no answer", where=remote, hint=hint, detail=error.detail
-            ) from error
-
-    def _taken(self) -> str | None:
-        """Begin with the remote's branch where there is none here."""
-        if self._theirs:
-            self._repo.run("update-ref", _REF, self._theirs, _ABSENT)
-        return self._theirs or None
-
-    def _refuse_foreign(self, tip: str) -> None:
-        merged = self._repo.run("merge-base", "--is-ancestor", tip, self._head, ok=(0, 1, 128))
-        told = decode(self._repo.run("log", "-1", "--format=%ce%n%h %s", tip).out).split("\n")
-        if merged.status and told[0] != _NOBODY:
-            raise RefusedError(
-                f"somebody committed to {BRANCH}, and a night would undo it",
-                where=told[1],
-                hint=_MOVE,
-            )
-
-    def _committed(self) -> Iterator[tuple[str, Entry]]:
-        for path, entry in self._repo.entries(self._head).items():
-            own = path.removeprefix(self._prefix)
-            if path.startswith(self._prefix) and (
-                own.startswith("patches/") or own in ("PATCHES.md", "vpatch.toml")
-            ):
-                yield path, entry
-
-    def state(self) -> bytes | None:
-        """Return what the last night saw: by the branch, or by what it was merged into."""
-        for tip in filter(None, (self._old, self._head)):
-            path = self._prefix + _STATE
-            if entry := self._repo.entries(tip, [path]).get(path):
-                return self._repo.blobs([entry.oid])[0]
-        return None
-
-    def lay(self, folder: Path) -> Path:
-        """Write the files of the last commit."""
-        folder.mkdir(parents=True)
-        with self._repo.stage() as stage:
-            stage.reset(self._files)
-            stage.write_files(folder.absolute())
-        return folder / self._prefix
-
-    def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
-        """Commit, where the branch is other than it was."""
-        there = {self._prefix + path: (root / path).absolute() for path in written(root)}
-        oids = self._repo.hash_paths(there)
-        change: dict[str, Entry | None] = {
-            path: Entry(
-                self._files[path].mode if path in self._files else "100644",
-                self._repo.write_blob(files.read(there[path])),
-            )
-            for path, oid in oids.items()
-            if path not in self._files or self._files[path].oid != oid
-        }
-        change |= dict.fromkeys(self._gone(oids))
-        path = self._prefix + _STATE
-        change[path] = Entry("100644", self._repo.write_blob(state))
-        made = NewCommit(
-            f"vpatch <{_NOBODY}>", f"{int(time.time())} +0000", _message(message), change
-        )
-        (commit,) = self._repo.commit_each(self._head, [made])
-        tree = f"{commit}^{{tree}}"
-        if self._same(tree, f"{self._head}^{{tree}}"):
-            return ""
-        old = self._old
-        if old and self._same(f"{old}^", self._head) and self._same(tree, f"{old}^{{tree}}"):
-            return old
-        try:
-            self._repo.run("update-ref", _REF, commit, self._old or _ABSENT)
-        except GitError as error:
-            hint = "run again: the night is not kept, and has told nothing yet"
-            raise RefusedError(
-                f"{BRANCH} moved meanwhile", where=str(self._root), hint=hint
-            ) from error
-        return commit
-
-    def _same(self, one: str, other: str) -> bool:
-        return self._repo.resolve(one) == self._repo.resolve(other)
-
-    def _gone(self, there: Mapping[str, str]) -> Iterator[str]:
-        for path in self._files:
-            if _is_written(path.removeprefix(self._prefix)) and path not in there:
-                yield path
-
-    def push(self) -> bool:
-        """Push the branch, if the remote has it as it was when the night began."""
-        tip = self._repo.tip(_REF)
-        if not self._remote or tip in (None, self._theirs):
-            return False
-        lease = f"--force-with-lease={_REF}:{self._theirs}"
-        self._say(f"pushing {BRANCH} to {self._remote}")
-        try:
-            self._there("push", "-q", lease, self._remote, f"{tip}:{_REF}")
-        except GitError as error:
-            moved = "stale info" in error.detail
-            hint = "the next night tries again; -v shows git's own words"
-            raise VpatchError(
-                f"{BRANCH} moved there meanwhile" if moved else "the push failed",
-                where=self._remote,
-                hint=_MOVE if moved else hint,
-                detail=error.detail,
-            ) from error
-        return True
-
-
-class Plain:
-    """The files themselves, where no repository has them.
-
-    Args:
-        root: The project's folder.
-        say: Told of another run.
-    """
-
-    def __init__(self, root: Path, say: Callable[[str], None]) -> None:
-        self._root = root
-        self._say = say
-        self._state = root / "build" / "nightly.json"
-        self._before: dict[str, bytes] = {}
-
-    def state(self) -> bytes | None:
-        """Return what the last night saw."""
-        return files.read(self._state) if self._state.exists() else None
-
-    def lay(self, folder: Path) -> Path:
-        """Copy the files, and note what they were."""
-        with files.explained(folder, "write"):
-            shutil.copytree(self._root / "patches", folder / "patches")
-            for name in ("PATCHES.md", "vpatch.toml"):
-                with suppress(FileNotFoundError):
-                    shutil.copyfile(self._root / name, folder / name)
-        self._before = {path: files.read(folder / path) for path in written(folder)}
-        return folder
-
-    def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
-        """Write what changed, then what was seen; one killed between them is repeated."""
-        now = {path: files.read(root / path) for path in written(root)}
-        change: dict[str, bytes | None] = {
-            path: raw for path, raw in now.items() if self._before.get(path) != raw
-        }
-        change |= dict.fromkeys(self._before.keys() - now.keys())
-        changes = Changeset(self._root, self._say)
-        with changes.held():
-            for path in change:
-                place = self._root / path
-                there = files.read(place) if place.is_file() else None
-                if there != self._before.get(path):
-                    hint = "run again: the night wrote nothing, and has told nothing yet"
-                    raise RefusedError("it was changed meanwhile", where=str(place), hint=hint)
-            if change:
-                changes.put(change)
-            files.write(self._state, state)
-        return ""
-
-    def push(self) -> bool:
-        """There is nothing that could be pushed."""
-        return False
-
-
 def written(root: Path) -> list[str]:
     """Return the paths of what a night may have written: all but proofs and settings."""
     found: Iterable[Path] = [*sorted((root / "patches").rglob("*")), root / "PATCHES.md"]
     names = [path.relative_to(root).as_posix() for path in found if path.is_file()]
-    return [name for name in names if _is_written(name)]
+    return [name for name in names if is_written(name)]
 
 
-def _is_written(path: str) -> bool:
+def is_written(path: str) -> bool:
+    """Whether a path below the project's folder is one that a night may write."""
     if path == "PATCHES.md":
         return True
-    return path.startswith("patches/") and not path.startswith(("patches/smoke/", _STATE))
-
-
-def _message(news: Sequence[str]) -> bytes:
-    lines = [f"* {line}" for line in news] or ["Nothing is new."]
-    return encode("\n".join(["Bring the patches up to date", "", *lines, ""]))
+    return path.startswith("patches/") and not path.startswith(("patches/smoke/", STATE))

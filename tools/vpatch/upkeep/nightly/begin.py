@@ -1,0 +1,50 @@
+"""Find where the nights of a project are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpatch.doors.git import GitError, Repo
+from vpatch.upkeep.nightly.branch import Branch
+from vpatch.upkeep.nightly.plain import Plain
+from vpatch.values.errors import VpatchError
+from vpatch.values.paths import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vpatch.upkeep.nightly.home import Home
+
+
+def home_of(root: Path, say: Callable[[str], None], remote: str = "") -> Home:
+    """Return where the nights of a project are kept.
+
+    Args:
+        root: The project's folder.
+        say: Told what a night does not take.
+        remote: The git remote that the branch is pushed to; empty for none.
+
+    Raises:
+        RefusedError: The branch has work of somebody's.
+        VpatchError: The remote gave no answer, or there is no repository to push from.
+    """
+    finder = Repo(root, private=False)
+    try:
+        git_dir = finder.discovered(root)
+        told = finder.run("rev-parse", "--show-prefix", cwd=root, discover=True).out
+    except GitError as error:
+        if "not a git repository" not in error.detail:
+            raise
+        git_dir = None
+    if git_dir:
+        branch = Branch(root, git_dir, decode(told).rstrip("\n"), say)
+        if branch.has_patches:
+            branch.begin(remote)
+            return branch
+        say("patches/ is in no commit: the night takes the files as they lie there")
+    if remote:
+        raise VpatchError(
+            "there is no commit with patches/ to push", where=str(root), hint="commit it first"
+        )
+    return Plain(root, say)

@@ -1,0 +1,69 @@
+"""The files themselves, where no repository has them."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from vpatch.doors import files
+from vpatch.jobs.changeset import Changeset
+from vpatch.upkeep.nightly.home import written
+from vpatch.values.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+
+class Plain:
+    """The files themselves, where no repository has them.
+
+    Args:
+        root: The project's folder.
+        say: Told of another run.
+    """
+
+    def __init__(self, root: Path, say: Callable[[str], None]) -> None:
+        self._root = root
+        self._say = say
+        self._state = root / "build" / "nightly.json"
+        self._before: dict[str, bytes] = {}
+
+    def state(self) -> bytes | None:
+        """Return what the last night saw."""
+        return files.read(self._state) if self._state.exists() else None
+
+    def lay(self, folder: Path) -> Path:
+        """Copy the files, and note what they were."""
+        with files.explained(folder, "write"):
+            shutil.copytree(self._root / "patches", folder / "patches")
+            for name in ("PATCHES.md", "vpatch.toml"):
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(self._root / name, folder / name)
+        self._before = {path: files.read(folder / path) for path in written(folder)}
+        return folder
+
+    def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
+        """Write what changed, then what was seen; one killed between them is repeated."""
+        now = {path: files.read(root / path) for path in written(root)}
+        change: dict[str, bytes | None] = {
+            path: raw for path, raw in now.items() if self._before.get(path) != raw
+        }
+        change |= dict.fromkeys(self._before.keys() - now.keys())
+        changes = Changeset(self._root, self._say)
+        with changes.held():
+            for path in change:
+                place = self._root / path
+                there = files.read(place) if place.is_file() else None
+                if there != self._before.get(path):
+                    hint = "run again: the night wrote nothing, and has told nothing yet"
+                    raise RefusedError("it was changed meanwhile", where=str(place), hint=hint)
+            if change:
+                changes.put(change)
+            files.write(self._state, state)
+        return ""
+
+    def push(self) -> bool:
+        """There is nothing that could be pushed."""
+        return False
