@@ -33,6 +33,7 @@ VERBS = {
     "add": "Take a pull request into the series",
     "drop": "Take patches out of the series",
     "refresh": "Ask what upstream did with the pull requests since",
+    "nightly": "Look at upstream, do all that is safe, say only what changed",
     "smoke": "Prove patches by their smoke tests, red without, green with",
     "wheel": "Write a patched wheel, without compiling",
     "check": "Check the patches folder itself",
