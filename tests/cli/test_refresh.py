@@ -139,6 +139,23 @@ def test_a_rebase_by_its_author_is_no_news(bureau: Bureau) -> None:
     assert f"Upstream-Head: {head}" in bureau.text(NAME)
 
 
+def test_the_same_lines_elsewhere_are_not_taken_unseen(bureau: Bureau) -> None:
+    """Where a text stands twice, a change can move without a word of it being another."""
+    twice = {B: lines(1, 9) * 3}
+    bureau.forge.land("Write it thrice", twice)
+    bureau.forge.release("v0.15.0")
+    changed = lines(1, 9, l5="five")
+    bureau.forge.open(40102, "Five", [("Five", {B: lines(1, 9) + changed + lines(1, 9)})])
+    bureau.near.run("drop", "40101")
+    (bureau.patches / "series").unlink()
+    bureau.near.run("add", "40102", "--base", "v0.15.0")
+    bureau.forge.force(40102, [("Five", {B: lines(1, 9) * 2 + changed})])
+    answer = bureau.near.json("refresh", "40102", "--base", "v0.15.0")
+    assert answer["pulls"][0]["pushed"]["differs"] is False
+    ran = bureau.near.run("refresh", "40102", "--base", "v0.15.0", "--accept", status=1)
+    assert "the lines of #40102 are the same, and would stand elsewhere" in ran.err
+
+
 def test_a_reviewed_head_that_is_lost(bureau: Bureau) -> None:
     """The whole change is shown then, and the patch is to be added anew."""
     old = bureau.forge.rev("topic-40101")

@@ -88,12 +88,16 @@ class Accept:
         assert push is not None  # noqa: S101, for mypy: the caller chose so
         at = patches.index(group[0])
         before = patches[:at]
-        self._refuse_work(change, before, news)
+        tree = self._reviewed_tree(change, before, news)
         new = change.fit(before, self._incoming(change, push.new, news))
         lost = next((one for one in new.results if not one.verdict.good), None)
         if lost:
             what = f"the new head of #{news.number} has no place"
             raise RefusedError(what, where=lost.cause, hint=_AGAIN)
+        if not push.differs and new.tree != tree:
+            # Line numbers alone were not shown to anybody.
+            what = f"the lines of #{news.number} are the same, and would stand elsewhere"
+            raise RefusedError(what, where=group[0].name, hint=_AGAIN)
         made = [
             read_patch(file.name, file.content)
             for file in rewrite(new, change.replays.repo, Form.NEW)
@@ -119,14 +123,18 @@ class Accept:
         own = news.patches[0].name
         return replace(found, patches=tuple(replace(p, name=own) for p in found.patches))
 
-    def _refuse_work(self, change: Change, before: list[Patch], news: News) -> None:
-        """Refuse to undo what a person changed in a patch after it was taken."""
+    def _reviewed_tree(self, change: Change, before: list[Patch], news: News) -> str:
+        """Return the tree that the reviewed head gives, which is that of what is carried.
+
+        Raises:
+            RefusedError: A person changed the patch after it was taken.
+        """
         push, base = news.push, self._sheet.base
         if push and push.old:
             was = change.fit(before, self._incoming(change, push.old, news))
             carried = Series(base, (*before, *news.patches))
             if was.ok and change.replays.replay(carried, base).tree == was.tree:
-                return
+                return was.tree
         what = f"#{news.number} is not as it was reviewed: it was changed by hand"
         if push and not push.old:
             what = f"whether #{news.number} was changed by hand is not to be told any more"
