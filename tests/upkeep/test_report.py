@@ -13,12 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index_servers import Told
 from pages import HOSTILE, SHOWN, html_of, page_of
 from support import Project, lines, sdist, series_of
+from vpatch.jobs.bases import Bases
+from vpatch.jobs.folder import Folder
 from vpatch.jobs.replay import Setting
+from vpatch.upkeep.replays import opened
+from vpatch.upkeep.report import gather
 from vpatch.upkeep.report.data import broken
 from vpatch.upkeep.report.order import links
+from vpatch.values import config
 from vpatch.values.base import Base
+from vpatch.values.errors import BadInputError
+from vpatch.values.matrix import Matrix
 from vpatch.values.news import News
 from vpatch.values.patch import read_patch
 from vpatch.values.proof import proof_key
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
     from rebases import Works
     from support import Desk, Upstream
+    from vpatch.doors.index import Index
 
 A, B = "vllm/a.py", "vllm/b.py"
 
@@ -200,6 +209,33 @@ def test_proofs_and_kept_series_are_told(works: Works) -> None:
         ["#102", "not run", ""],
         ["#103", "none", ""],
     ]
+
+
+def test_a_series_without_patches_has_a_page(works: Works) -> None:
+    """Where upstream has all of it, that is told, and there is nothing to open."""
+    works.near.write_series("v0.20.0", {}, commit="1" * 40)
+    path = works.near.folder / "report.html"
+    works.near.run("report", "--html", str(path), "--series", "v0.20.0")
+    page = parsed(path.read_text())
+    assert "No patch is in it." in "".join(page.itertext())
+    assert not {"script", "dialog"} & {one.tag for one in page.iter()}
+
+
+def test_a_matrix_of_other_patches_is_refused(works: Works) -> None:
+    """What another folder's matrix says is not told of this one's patches."""
+    old = Matrix("v0.16.0", "another", ("101-a.patch",), {"v0.16.0": []})
+    folder = Folder(works.near.folder)
+    bases = Bases(works.near.cache, config.Upstream(), nowhere, Told())
+    with (
+        opened(bases, {}, Told().say) as replays,
+        pytest.raises(BadInputError, match="the matrix is of other patches"),
+    ):
+        gather(replays, folder, old, works.near.folder / "build/proofs.json")
+
+
+def nowhere() -> Index:
+    """Return an index that nobody asks."""
+    raise AssertionError
 
 
 def works_patch(works: Works) -> bytes:

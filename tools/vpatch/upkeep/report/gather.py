@@ -8,6 +8,7 @@ from vpatch.jobs.smoke.record import remembered
 from vpatch.upkeep.report.facing import Faces
 from vpatch.upkeep.report.order import links
 from vpatch.upkeep.report.page import Page, Stand
+from vpatch.values.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +35,15 @@ def gather(
         proofs: The file that keeps what the proofs showed.
 
     Raises:
+        BadInputError: The matrix is of other patches than the folder has.
         VpatchError: A file of the folder is broken, or git failed.
     """
     series = folder.series(matrix.series)
+    if tuple(patch.name for patch in series.patches) != matrix.patches:
+        hint = "make it anew from this patches folder"
+        raise BadInputError("the matrix is of other patches", where=matrix.series, hint=hint)
     known = {base.name: base for base in replays.bases.at_hand()}
-    bases = [known[name] for name in matrix.rows if name in known]
+    bases = [known.get(name) or replays.bases.get(name) for name in matrix.rows]
     setting = replays.setting(series, known.get(matrix.series, bases[0]))
     return Page(
         matrix,
