@@ -54,7 +54,9 @@ class Nights:
 
     def files(self, revision: str = BRANCH) -> list[str]:
         """Return the paths of a commit."""
-        return git(self.folder, "ls-tree", "-r", "--name-only", revision).splitlines()
+        return git(
+            self.folder, "ls-tree", "-r", "--full-tree", "--name-only", revision
+        ).splitlines()
 
     def text(self, path: str, revision: str = BRANCH) -> str:
         """Return a file of a commit."""

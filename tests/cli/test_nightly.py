@@ -1,17 +1,23 @@
-"""``vpatch nightly``: what it looks at, what it keeps, what it refuses."""
+"""``vpatch nightly``: what it keeps and where, what it refuses, and what it tells."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nights import BRANCH, Nights, begun
-from support import Desk, git, tree_of
+from nights import BRANCH, C, Nights, begun
+from support import Desk, git, lines, tree_of
+from vpatch.doors.files import lock
+from vpatch.upkeep.nightly.branch import Branch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+TO_MAIN = "the series is brought to main: 3 patches"
 
 
 @pytest.fixture
@@ -21,18 +27,245 @@ def nights(desk: Desk, tmp_path: Path) -> Iterator[Nights]:
         yield nights
 
 
+def own(nights: Nights) -> dict[str, bytes]:
+    """Return every file of the user's."""
+    found = tree_of(nights.folder)
+    return {path: raw for path, raw in found.items() if not path.startswith("build/")}
+
+
 def test_a_first_night(nights: Nights) -> None:
     """The series is brought to main, on a branch; the user's files stay as they are."""
-    before = tree_of(nights.folder)
+    before = own(nights)
     found = nights.night()
-    assert [one["text"] for one in found["news"]] == [
-        "the series is brought to main: 3 patches"
-    ]
+    assert [one["text"] for one in found["news"]] == [TO_MAIN]
+    assert (found["ok"], found["branch"], found["failures"]) == (True, BRANCH, {})
+    assert found["commit"] == nights.rev(BRANCH)
     assert nights.rev(f"{BRANCH}^") == nights.rev("HEAD")
-    after = tree_of(nights.folder)
-    assert {p: raw for p, raw in after.items() if not p.startswith("build/")} == {
-        p: raw for p, raw in before.items() if not p.startswith("build/")
-    }
+    assert "patches/main/series" in nights.files()
+    assert "## Where each stands" in nights.text("PATCHES.md")
+    assert f"* {TO_MAIN}" in git(nights.folder, "log", "-1", "--format=%B", BRANCH)
+    assert own(nights) == before
     assert git(nights.folder, "status", "--porcelain") == ""
-    assert (nights.folder / "build/report.html").is_file()
-    assert nights.night()["news"] == []
+    assert TO_MAIN in (nights.folder / "build/report.html").read_text()
+
+
+def test_a_quiet_night(nights: Nights) -> None:
+    """The commit stays what it was, and the page still has the news of that day."""
+    commit = nights.night()["commit"]
+    found = nights.night()
+    assert (found["news"], found["commit"]) == ([], commit)
+    assert TO_MAIN in (nights.folder / "build/report.html").read_text()
+    ran = nights.bureau.near.run("nightly")
+    assert ran.out.splitlines() == [
+        "nothing new",
+        "",
+        f"{BRANCH} is at {commit[:12]}: git diff HEAD...{BRANCH}",
+        f"the page is {nights.folder / 'build/report.html'}",
+        "the proofs were not run: --python PY runs them",
+    ]
+
+
+def test_work_in_the_folder(nights: Nights) -> None:
+    """What is not committed is said, left out of the night, and left alone."""
+    series = nights.bureau.patches.parent / "v0.16.1/series"
+    series.write_text(series.read_text() + "nowhere.patch\n")
+    git(nights.folder, "add", "-A")
+    before, index = own(nights), git(nights.folder, "diff", "--cached")
+    ran = nights.bureau.near.run("nightly")
+    assert "has changes that are not committed: the night leaves them out" in ran.err
+    assert own(nights) == before
+    assert git(nights.folder, "diff", "--cached") == index
+    assert "nowhere" not in nights.text("patches/v0.16.1/series")
+
+
+def test_the_branch_is_made_anew_on_what_is_committed(nights: Nights) -> None:
+    """Work of the user's goes on beneath it; what was told stays told."""
+    nights.night()
+    (nights.folder / "notes.txt").write_text("mine\n")
+    head = nights.commit()
+    assert nights.news() == []
+    assert nights.rev(f"{BRANCH}^") == head
+    assert "notes.txt" in nights.files()
+
+
+def test_a_branch_that_was_merged_and_deleted(nights: Nights) -> None:
+    """What the last night saw is then known by what is committed; nothing is to be kept."""
+    nights.night()
+    git(nights.folder, "merge", "-q", "--squash", BRANCH)
+    nights.commit("Merge the night")
+    git(nights.folder, "branch", "-q", "-D", BRANCH)
+    found = nights.night()
+    assert (found["news"], found["commit"]) == ([], None)
+    assert git(nights.folder, "branch", "--list", BRANCH) == ""
+
+
+def test_somebody_committed_to_the_branch(nights: Nights) -> None:
+    """His work is not undone: refused, with the way out."""
+    nights.night()
+    git(nights.folder, "switch", "-q", BRANCH)
+    ran = nights.bureau.near.run("nightly", status=1)
+    assert f"{BRANCH} is checked out: {nights.folder}" in ran.err
+    theirs = nights.commit("Mend it")
+    git(nights.folder, "switch", "-q", "main")
+    ran = nights.bureau.near.run("nightly", status=1)
+    assert f"somebody committed to {BRANCH}, and a night would undo it: {theirs[:7]}" in ran.err
+    assert f"hint: merge it, or move it away: git branch -m {BRANCH} NAME" in ran.err
+    assert nights.rev(BRANCH) == theirs
+    git(nights.folder, "merge", "-q", BRANCH)
+    assert nights.news() == []
+
+
+def test_the_branch_moved_meanwhile(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of anybody's is lost, and the news waits for the next night."""
+    real = Branch.keep
+
+    def late(self: Branch, root: Path, state: bytes, message: Sequence[str]) -> str:
+        git(nights.folder, "branch", BRANCH, "HEAD")
+        return real(self, root, state, message)
+
+    with monkeypatch.context() as place:
+        place.setattr(Branch, "keep", late)
+        ran = nights.bureau.near.run("nightly", status=1)
+    assert f"error: {BRANCH} moved meanwhile" in ran.err
+    assert TO_MAIN not in ran.out
+    assert nights.rev(BRANCH) == nights.rev("HEAD")
+    assert nights.news() == [TO_MAIN]
+
+
+def test_two_nights_at_once(nights: Nights) -> None:
+    """The second says so at once, and does nothing: status 3."""
+    with lock(nights.folder / "build/.nightly.lock", waiting=print):
+        ran = nights.bureau.near.run("nightly", status=3)
+    assert "error: another night is at work in this folder" in ran.err
+    assert git(nights.folder, "branch", "--list", BRANCH) == ""
+
+
+def test_without_a_repository(nights: Nights) -> None:
+    """The files themselves are written, and build/nightly.json keeps what was seen."""
+    shutil.rmtree(nights.folder / ".git")
+    before = own(nights)
+    found = nights.night()
+    assert [one["text"] for one in found["news"]] == [TO_MAIN]
+    assert found["commit"] is None
+    new = own(nights).keys() - before.keys()
+    assert "patches/main/series" in new
+    assert {path.partition("/")[0] for path in new} == {"patches"}
+    kept = json.loads((nights.folder / "build/nightly.json").read_text())
+    assert kept["carried"] == ["v0.16.1", "main"]
+    assert nights.news() == []
+
+
+def test_a_project_below_the_top_of_its_repository(nights: Nights) -> None:
+    """Its own folder alone is looked at, and written to."""
+    below = nights.folder / "deep/er"
+    below.mkdir(parents=True)
+    git(nights.folder, "mv", "patches", "PATCHES.md", "vpatch.toml", "deep/er")
+    nights.commit("Move")
+    nights.bureau.near.folder = below
+    assert nights.news() == [TO_MAIN]
+    assert "deep/er/patches/main/series" in nights.files()
+    assert git(below, "diff", "--stat=200", f"HEAD..{BRANCH}").count(" deep/er/") > 4
+    assert nights.news() == []
+
+
+def test_a_remote_where_no_disk_is_kept(nights: Nights, tmp_path: Path) -> None:
+    """Pushed on request; a fresh clone knows by it what was told, and pushes on."""
+    hub = tmp_path / "hub.git"
+    git(tmp_path, "init", "-q", "--bare", str(hub))
+    git(nights.folder, "remote", "add", "hub", str(hub))
+    git(nights.folder, "push", "-q", "hub", "main")
+    assert nights.night()["pushed"] is False
+    assert git(hub, "branch", "--list", BRANCH) == ""
+    found = nights.night("--push", "hub")
+    assert (found["news"], found["pushed"]) == ([], True)
+    fresh = tmp_path / "fresh"
+    git(tmp_path, "clone", "-q", str(hub), str(fresh))
+    nights.bureau.near.folder = fresh
+    found = nights.night("--push", "origin")
+    assert (found["news"], found["pushed"]) == ([], False)
+    nights.bureau.forge.api.shut(40101)
+    found = nights.night("--push", "origin", status=1)
+    assert [one["text"] for one in found["news"]] == [
+        "#40101 (Edit a) was closed, and not merged"
+    ]
+    assert git(hub, "rev-parse", BRANCH) == found["commit"]
+
+
+def test_a_remote_that_moved_meanwhile(nights: Nights, tmp_path: Path) -> None:
+    """It is not overwritten: the news is told, the branch stays here, and the status is 3."""
+    hub = tmp_path / "hub.git"
+    git(tmp_path, "init", "-q", "--bare", str(hub))
+    git(nights.folder, "remote", "add", "hub", str(hub))
+    git(nights.folder, "push", "-q", "hub", "main")
+    theirs = nights.rev("HEAD")
+    real = Branch.push
+
+    def late(self: Branch) -> bool:
+        git(hub, "update-ref", f"refs/heads/{BRANCH}", theirs)
+        return real(self)
+
+    with pytest.MonkeyPatch.context() as place:
+        place.setattr(Branch, "push", late)
+        ran = nights.bureau.near.run("nightly", "--push", "hub", status=3)
+    assert TO_MAIN in ran.out
+    assert f"error: {BRANCH} moved there meanwhile: hub" in ran.err
+    assert git(hub, "rev-parse", BRANCH) == theirs
+    ran = nights.bureau.near.run("nightly", "--push", "nowhere", status=3)
+    assert "error: the remote gave no answer: nowhere" in ran.err
+
+
+def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
+    """What others wrote reaches neither the terminal nor Markdown as more than text."""
+    title = "Edit \x1b[31ma](http://evil) <img src=x> @all `x"
+    nights.bureau.forge.api.retitle(40101, title)
+    nights.bureau.forge.api.shut(40101)
+    news = tmp_path / "news.md"
+    ran = nights.bureau.near.run("nightly", "--markdown", str(news), status=1)
+    assert "\x1b" not in ran.out + ran.err + news.read_text()
+    assert "### Wants a person" in news.read_text()
+    assert r"a\](http://evil) \<img src=x\> \@all \`x" in news.read_text()
+    assert "<img" not in (nights.folder / "build/report.html").read_text()
+
+
+def test_a_quiet_night_as_markdown(nights: Nights, tmp_path: Path) -> None:
+    """There is a file all the same."""
+    nights.night()
+    nights.night("--markdown", str(tmp_path / "news.md"))
+    assert (tmp_path / "news.md").read_text() == "Nothing new.\n"
+
+
+def test_bases_of_ones_own(nights: Nights) -> None:
+    """Those that are named are looked at, and no others; one that is not there is news once."""
+    nights.land("Theirs", {C: lines(1, 40, l7="theirs")})
+    bases = "v0.16.1,v0.99.0"
+    found = nights.night("--bases", bases, status=3)
+    assert [one["text"] for one in found["news"]] == [
+        "could not look at v0.99.0: no such release in the index: v0.99.0"
+    ]
+    assert nights.night("--bases", bases, status=3)["news"] == []
+    assert nights.news("--bases", "v0.16.1") == []
+
+
+def test_a_matrix_made_elsewhere(nights: Nights, tmp_path: Path) -> None:
+    """The page takes it; what is no matrix is news, and hides nothing else."""
+    whole = tmp_path / "matrix.json"
+    whole.write_text(nights.bureau.near.run("matrix", "--bases", "v0.16.1", "--json").out)
+    assert nights.news("--matrix", str(whole)) == [TO_MAIN]
+    whole.write_text("{}")
+    told = nights.news("--matrix", str(whole), status=3)
+    assert told == [f"could not look at the page: it is no matrix of vpatch: {whole}"]
+
+
+def test_a_state_that_is_damaged(nights: Nights) -> None:
+    """The night says so, and does not take it for a first one."""
+    (nights.folder / "patches/nightly.json").write_text('{"schema": 1}\n')
+    nights.commit()
+    ran = nights.bureau.near.run("nightly", status=3)
+    assert "error: what the last night saw is damaged: nightly.json" in ran.err
+
+
+def test_proofs_that_cannot_be_run(nights: Nights, tmp_path: Path) -> None:
+    """An environment without vLLM is news, and hides nothing else."""
+    told = nights.news("--python", str(tmp_path / "nowhere"), status=3)
+    assert told[0] == TO_MAIN
+    assert told[1].startswith("could not look at the proofs: ")
