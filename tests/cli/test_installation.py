@@ -343,6 +343,23 @@ def test_a_series_that_changed_since(shop: Shop, env: Environment) -> None:
     assert shop.near.run("verify", "--python", str(env.root)).out.count("\n") == 4
 
 
+def test_a_record_that_is_broken_hides_nothing(shop: Shop, env: Environment) -> None:
+    """What is in is told by content all the same, and taken out; the note alone is needed."""
+    shop.near.run("apply", "--python", str(env.root))
+    made_of = env.info / "vpatch.json"
+    made_of.write_text("{}")
+    ran = shop.near.run("verify", "--python", str(env.root))
+    assert "its record tells nothing: the provenance is broken" in ran.out
+    shop.near.run("apply", "--python", str(env.root))
+    assert json.loads(made_of.read_text())["patches"]
+    note = env.info / "vpatch/note.json"
+    note.write_text("{}")
+    ran = refused(shop, env, "unapply", status=3)
+    assert "the note of what was applied is broken" in ran.err
+    note.unlink()
+    assert held(shop, env, status=0) == ["yes"] * 4
+
+
 def test_what_is_compiled_tells_nothing(shop: Shop, env: Environment, tmp_path: Path) -> None:
     """A patch of kernels and Python: refused, and verify says what it cannot see."""
     source = SOURCE | {"csrc/k.cu": lines(1, 9)}

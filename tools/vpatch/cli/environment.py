@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.cli import show
 from vpatch.cli.session import Terminal
-from vpatch.values.errors import RefusedError
+from vpatch.values.errors import FormatError, RefusedError
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Asked, Ready, Session
@@ -155,7 +155,10 @@ def _on_record(asked: Asked, target: Installation, states: list[str]) -> list[st
     """Say where the record of what is in does not fit."""
     from vpatch.values.provenance import series_digest  # noqa: PLC0415, lazy
 
-    made_of = target.provenance()
+    try:
+        made_of = target.provenance()
+    except FormatError as error:
+        return [f"its record tells nothing: {error}"]
     if made_of is None:
         holds = {"yes", "partly"}.intersection(states)
         return ["nothing is recorded of these patches"] if holds else []

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors.files import explained
 from vpatch.jobs.installation.note import Originals
+from vpatch.jobs.installation.reach import listed, reach
 from vpatch.values.applied import read_applied
 from vpatch.values.compiled import compiled
-from vpatch.values.drift import Drift, States
-from vpatch.values.errors import FormatError
+from vpatch.values.drift import Drift
 from vpatch.values.paths import decode, encode
-from vpatch.values.record import Record, digest_from, read_record
+from vpatch.values.record import digest_from
 from vpatch.values.tree import Entry, blob_id
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vpatch.values.record import Listed
     from vpatch.values.verdict import Replay, Result
 
-_PLAIN, _PROGRAM = "100644", "100755"
+_PLAIN = "100644"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,45 +39,6 @@ class Found:
     drift: tuple[Drift, ...]
     own: tuple[str, ...]
     """Files that are not the base's and that the distribution brought so itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """How far each file that a series touches has come on its way through the series."""
-
-    states: States
-    at: dict[str, int | None]
-    """Which of its states a file is in; None for none of them."""
-    there: set[str]
-    """The files that are there at all."""
-
-
-def _reached(target: Installation, replay: Replay, made: Repo) -> _Reached:
-    start = f"{target.package}/"
-    touched = [path for path in replay.touched if path.startswith(start)]
-    base = made.entries(replay.base.commit, touched)
-    states = States.of(replay, base)
-    with explained(target.root, "read"):
-        lying = {path: _lying(target.places.site / path) for path in touched}
-    at = {path: _last(states.known[path], lying[path]) for path in touched}
-    there = {path for path in touched if lying[path]}
-    lacking = [path for path in touched if at[path] is None and path not in there]
-    record = _record(target) if lacking else {}
-    for path in lacking:
-        if path in base and path not in record:
-            del at[path]  # the wheel left it out
-    return _Reached(states, at, there)
-
-
-def holds(target: Installation, replay: Replay, made: Repo) -> bool:
-    """Whether an installation's files are what a series makes of them, whoever did it.
-
-    A series that changes nothing there is held by none.
-    """
-    reached = _reached(target, replay, made)
-    ways = {path: reached.states.known[path] for path in reached.at}
-    changed = [path for path, way in ways.items() if way[0] != way[-1]]
-    return bool(changed) and all(reached.at[p] == len(ways[p]) - 1 for p in changed)
 
 
 def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
@@ -93,7 +54,7 @@ def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
         in the replay; where it is in none of them, the patch's hunks are looked for in it.
         ``drifted`` is where neither their new lines are there nor the old ones.
     """
-    reached = _reached(target, replay, made)
+    reached = reach(_originals(target), replay, made)
     strange = {path for path in reached.there if reached.at[path] is None}
     look = _Look(made, target.places.site, strange)
     return [
@@ -120,26 +81,6 @@ def _state(
     if any(found):
         return "yes" if all(found) else "partly"
     return "drifted" if None in found else "no"
-
-
-def _lying(place: Path) -> Entry | None:
-    if not place.is_file():
-        return None
-    mode = _PROGRAM if os.access(place, os.X_OK) else _PLAIN
-    return Entry(mode, blob_id(place.read_bytes()))
-
-
-def _last(states: list[Entry | None], lying: Entry | None) -> int | None:
-    """Return how many changes of a file are in, None where it is none of its states.
-
-    Wheels do not keep every right to run, so that the mode counts only where it alone tells.
-    """
-    ids = [state.oid if state else None for state in states]
-    same = [step for step, oid in enumerate(ids) if oid == (lying.oid if lying else None)]
-    modes = {state.mode for step in same if (state := states[step])}
-    if lying and len(modes) > 1:
-        same = [step for step in same if states[step] == lying]
-    return same[-1] if same else None
 
 
 class _Look:
@@ -201,13 +142,14 @@ class _Comparison:
 
     def __init__(self, target: Installation, replay: Replay, made: Repo) -> None:
         package = target.package
+        self._places = target.places
         self._site = target.places.site
         self._package = package
         tree = made.entries(f"{replay.tree}:{package}")
         self._wanted = {f"{package}/{path}": entry for path, entry in tree.items()}
-        self._touched = {path for path in replay.touched if path.startswith(f"{package}/")}
+        self._touched = set(target.places.own(replay.touched))
         self._base = made.entries(replay.base.commit, self._touched)
-        self._record = _record(target)
+        self._record = listed(_originals(target))
 
     def found(self) -> Found:
         """Compare, file by file."""
@@ -220,8 +162,7 @@ class _Comparison:
                 own.append(path)
             elif kind:
                 kinds[path] = kind
-        listed = {path for path in self._record if path.startswith(f"{self._package}/")}
-        for path in sorted((listed | set(self._wanted)) - set(lying)):
+        for path in {*self._places.own(self._record), *self._wanted} - set(lying):
             if kind := self._missing(path):
                 kinds[path] = kind
         drift = tuple(Drift(path, kinds[path]) for path in sorted(kinds))
@@ -250,19 +191,11 @@ class _Comparison:
             return "unpatched"
         if path in self._touched and path not in self._wanted:
             return ""  # the series deletes it
-        listed = path in self._record and not path.endswith(".pyc")
-        return "deleted" if listed else ""
+        return "deleted" if path in self._record and not path.endswith(".pyc") else ""
 
 
-def _record(target: Installation) -> Mapping[str, Listed | None]:
-    """Return what was said of the files as they were installed, nothing where it is lost."""
-    raw = Originals(target.places, target.applied()).content(target.places.record)
-    try:
-        return read_record(
-            raw or b"", where=str(target.places.site / target.places.record)
-        ).files
-    except FormatError:
-        return Record((), "\n").files
+def _originals(target: Installation) -> Originals:
+    return Originals(target.places, target.applied())
 
 
 def _files(site: Path, package: str) -> Iterator[tuple[str, Path]]:
@@ -275,11 +208,11 @@ def _files(site: Path, package: str) -> Iterator[tuple[str, Path]]:
                 yield str(place.relative_to(site)), place
 
 
-def _is_as_listed(place: Path, listed: Listed | None) -> bool:
+def _is_as_listed(place: Path, told: Listed | None) -> bool:
     """Whether a file is as it was installed, as far as RECORD tells."""
-    if listed is None or not listed.digest.startswith("sha256="):
+    if told is None or not told.digest.startswith("sha256="):
         return True
-    if listed.size is not None and listed.size != place.stat().st_size:
+    if told.size is not None and told.size != place.stat().st_size:
         return False
     with place.open("rb") as stream:
-        return digest_from(hashlib.file_digest(stream, "sha256").digest()) == listed.digest
+        return digest_from(hashlib.file_digest(stream, "sha256").digest()) == told.digest

@@ -18,7 +18,7 @@ from vpatch.values.errors import VpatchError
 from vpatch.values.record import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _CACHE = "__pycache__"
 
@@ -55,7 +55,8 @@ class Note:
             raise VpatchError(
                 "the note of what was applied is broken",
                 where=str(path),
-                hint="install the package again; vpatch verify tells what it holds",
+                hint="without that file vpatch verify tells what it holds; to be rid of the "
+                "patches, install the package again",
             ) from error
 
     @property
@@ -73,6 +74,12 @@ class Places:
     """That folder, ``site-packages``."""
     info: str
     """Name of the dist-info folder."""
+    package: str
+    """Name of the package's own folder."""
+
+    def own(self, paths: Iterable[str]) -> list[str]:
+        """Return those paths that are in the package, sorted; others are not installed."""
+        return sorted(path for path in paths if path.startswith(f"{self.package}/"))
 
     @property
     def record(self) -> str:
@@ -112,16 +119,16 @@ class Originals:
     """
 
     def __init__(self, places: Places, note: Note | None) -> None:
-        self._places = places
+        self.places = places
         self._note = note
 
     def at(self, path: str) -> Path | None:
         """Return where a file lies, None where there was none."""
-        place = self._places.site / path
+        place = self.places.site / path
         if self._note and path in self._note.originals:
             if self._note.originals[path] is None:
                 return None
-            place = self._places.site / self._places.kept(path)
+            place = self.places.site / self.places.kept(path)
         return place if place.is_file() else None
 
     def content(self, path: str) -> bytes | None:
@@ -131,7 +138,7 @@ class Originals:
 
     def bytecode(self, path: str) -> list[str]:
         """Return the byte code that was installed with a source file."""
-        beside = self._places.bytecode(path)
+        beside = self.places.bytecode(path)
         if not self._note or path not in self._note.patched:
             return beside
         # What lies there now was made of the patched file.

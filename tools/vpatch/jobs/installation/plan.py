@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from vpatch.values.record import Record, digest_of, read_record
 from vpatch.values.tree import blob_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from vpatch.doors.git import Repo
@@ -54,13 +55,12 @@ Plan = dict[str, "New | Path | None"]
 """What is to lie at each path: new content, a file that is there somewhere, or nothing."""
 
 
-def to_apply(delivery: Delivery, places: Places, package: str, before: Note | None) -> Plan:
+def to_apply(delivery: Delivery, places: Places, before: Note | None) -> Plan:
     """Return how the files must lie with a series in them.
 
     Args:
         delivery: What they are to be given.
         places: Where things lie.
-        package: The folder of the package.
         before: What is applied now, None for nothing.
 
     Raises:
@@ -73,14 +73,14 @@ def to_apply(delivery: Delivery, places: Places, package: str, before: Note | No
         files.read(originals.at(places.record) or places.site / places.record),
         where=str(places.site / places.record),
     )
-    touched = sorted(path for path in replay.touched if path.startswith(f"{package}/"))
+    touched = places.own(replay.touched)
     base = delivery.made.entries(replay.base.commit, touched)
     lying = {path: originals.content(path) for path in touched}
     ids = {path: blob_id(content) for path, content in lying.items() if content is not None}
     strange = foreign(base, ids, touched, record)
     if strange:
         refuse_foreign(delivery.made, replay.base, ids, strange, delivery.releases)
-    new = _new(delivery, base, originals, places, package)
+    new = _new(delivery, base, originals)
     byte_code = [made for path in new for made in originals.bytecode(path)]
     kept = [*new, places.record, *byte_code]
     note = Note(
@@ -91,8 +91,8 @@ def to_apply(delivery: Delivery, places: Places, package: str, before: Note | No
         {path: digest_of(one.content) if one else None for path, one in new.items()},
     )
     plan: Plan = dict(new)
-    plan |= _beside(note, before, originals, places)
-    mode = _mode_of(places.site / package / "__init__.py")
+    plan |= _beside(note, before, originals)
+    mode = _usual_mode(places)
     plan[places.provenance] = New(delivery.provenance.raw, mode)
     plan[places.note] = New(note.raw, mode)
     listed = _listed(record, plan, byte_code)
@@ -117,39 +117,33 @@ def _is_so(place: Path, wanted: New | Path | None) -> bool:
     if isinstance(wanted, New):
         if not place.is_file() or place.read_bytes() != wanted.content:
             return False
-        return os.access(place, os.X_OK) == bool(wanted.mode & 0o100)
+        return not (place.stat().st_mode ^ wanted.mode) & stat.S_IXUSR
     return not os.path.lexists(place) if wanted is None else wanted == place
 
 
-def _inside(replay: Replay, package: str) -> dict[str, Entry | None]:
-    """Return the change of the package's own files; tests and pages are not installed."""
-    return {path: e for path, e in replay.change.items() if path.startswith(f"{package}/")}
-
-
-def _new(
-    delivery: Delivery, base: Entries, originals: Originals, places: Places, package: str
-) -> dict[str, New | None]:
+def _new(delivery: Delivery, base: Entries, originals: Originals) -> dict[str, New | None]:
     """Return the new content of each file that changes."""
-    change = {
-        path: entry
-        for path, entry in _inside(delivery.replay, package).items()
-        # What the base has and the installation lacks, the wheel left out.
-        if entry != base.get(path) and not (path in base and originals.at(path) is None)
+    places, change = originals.places, delivery.replay.change
+    # What the base has and the installation lacks, the wheel left out.
+    new = {
+        path: change[path]
+        for path in places.own(change)
+        if change[path] != base.get(path) and not (path in base and originals.at(path) is None)
     }
-    oids = [entry.oid for entry in change.values() if entry]
+    oids = [entry.oid for entry in new.values() if entry]
     contents = dict(zip(oids, delivery.made.blobs(oids), strict=True))
-    usual = places.site / package / "__init__.py"
+    usual = _usual_mode(places)
     return {
         path: New(contents[entry.oid], _mode(entry, base.get(path), originals.at(path), usual))
         if entry
         else None
-        for path, entry in change.items()
+        for path, entry in new.items()
     }
 
 
-def _mode(new: Entry, old: Entry | None, lying: Path | None, usual: Path) -> int:
+def _mode(new: Entry, old: Entry | None, lying: Path | None, usual: int) -> int:
     """Return the mode of a file: what it was installed with, unless the series changes it."""
-    mode = _mode_of(lying or usual)
+    mode = _mode_of(lying) if lying else usual
     if old and old.mode == new.mode:
         return mode
     return mode | (mode & 0o444) >> 2 if new.mode == _PROGRAM else mode & ~0o111
@@ -159,12 +153,18 @@ def _mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o777 if path.exists() else 0o644
 
 
+def _usual_mode(places: Places) -> int:
+    """Return the mode of a new file: whoever may read the package may read it."""
+    return _mode_of(places.site / places.package / "__init__.py") & ~0o111
+
+
 def _digest(path: Path | None) -> str | None:
     return digest_at(path) if path else None
 
 
-def _beside(note: Note, before: Note | None, originals: Originals, places: Places) -> Plan:
+def _beside(note: Note, before: Note | None, originals: Originals) -> Plan:
     """Return what happens to originals: kept, given back, and no longer kept."""
+    places = originals.places
     plan: Plan = {
         places.kept(path): originals.at(path)
         for path, digest in note.originals.items()
@@ -190,7 +190,6 @@ def _listed(record: Record, plan: Plan, byte_code: list[str]) -> Record:
     return record.with_files(said)
 
 
-def sources(plan: Mapping[str, object], package: str) -> list[str]:
+def sources(plan: Plan, places: Places) -> list[str]:
     """Return the source files of the package that a plan changes."""
-    start = f"{package}/"
-    return [path for path in plan if path.startswith(start) and not is_bytecode(path)]
+    return [path for path in places.own(plan) if not is_bytecode(path)]

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from vpatch.doors import files
 from vpatch.doors.files import Transaction
-from vpatch.jobs.installation.compare import holds
 from vpatch.jobs.installation.guard import (
     refuse_damaged,
     refuse_edited,
     refuse_other_wheel,
     refuse_uninstalled,
 )
-from vpatch.jobs.installation.note import Note, Places, cache_of
+from vpatch.jobs.installation.note import Note, Originals, Places, cache_of
 from vpatch.jobs.installation.plan import New, differing, sources, to_apply, to_unapply
+from vpatch.jobs.installation.reach import holds
 from vpatch.values.base import version_of
 from vpatch.values.errors import BadInputError, RefusedError
 from vpatch.values.provenance import Provenance, read_provenance
@@ -51,7 +51,7 @@ class Installation:
         self.found = found
         self.root = found.where
         self.package = found.where.name
-        self.places = Places(found.where.parent, found.info.name)
+        self.places = Places(found.where.parent, found.info.name, self.package)
         self._site = self.places.site
         self._transaction = Transaction(self._site, found.info / "vpatch.journal")
 
@@ -137,11 +137,11 @@ class Installation:
         before = self.applied()
         if before:
             refuse_edited(self.places, before)
-        elif holds(self, delivery.replay, delivery.made):
+        elif holds(Originals(self.places, before), delivery.replay, delivery.made):
             return {}
         elif made := self.provenance():
             refuse_other_wheel(made, self.found.version, self.again)
-        plan = to_apply(delivery, self.places, self.package, before)
+        plan = to_apply(delivery, self.places, before)
         return differing(plan, self._site)
 
     def apply(self, plan: Plan) -> None:
@@ -168,7 +168,7 @@ class Installation:
 
     def _change(self, plan: Plan, *, applied: bool) -> None:
         paths = {path: wanted is not None for path, wanted in plan.items()}
-        note = {"applied": applied, "sources": sources(plan, self.package)}
+        note = {"applied": applied, "sources": sources(plan, self.places)}
         self._transaction.check(paths)
         try:
             self._transaction.begin()
