@@ -59,7 +59,7 @@ def test_a_reader_finds_a_conflict_and_sees_why(reader: Reader, file: Path) -> N
 
     panel = page.get_by_role("dialog")
     expect(panel).to_have_accessible_name("#105 on v0.18.0")
-    expect(panel).to_contain_text("Lost its place in v0.18.0, after v0.17.0.")
+    expect(panel).to_contain_text("Has its place on v0.17.0, none on v0.18.0.")
     texts = panel.get_by_role("table", name="What it expects, and what is there")
     expect(texts.locator(".change .text.old")).to_have_text("line 15")
     expect(texts.locator(".change .text.new")).to_have_text("upstream")
@@ -109,6 +109,7 @@ def test_an_address_leads_to_a_cell(reader: Reader, file: Path) -> None:
     expect(page.get_by_role("dialog", name="#104 on v0.17.0")).to_be_visible()
     page.goto(f"{file.as_uri()}#kept")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("heading", name="Kept series and proofs")).to_be_in_viewport()
     for at in ("#999@v0.17.0", "#104@v9", "#%E0%A4%A@", "#@", "#time"):
         page.goto(f"{file.as_uri()}{at}")
         expect(page.get_by_role("dialog")).to_be_hidden()

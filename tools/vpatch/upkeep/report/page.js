@@ -112,8 +112,10 @@ dialog.addEventListener("keydown", (event) => {
   if (event.key === "ArrowRight") step(1);
 });
 dialog.addEventListener("close", () => {
-  if (asked()) history.replaceState(null, "", "#matrix");
-  current.focus();
+  const here = asked();
+  if (here) history.replaceState(null, "", "#matrix");
+  // Who left by a link to another part of the page is to stay there.
+  current.focus({ preventScroll: !here });
 });
 addEventListener("hashchange", follow);
 
@@ -171,7 +173,7 @@ function inside(base, result, hunk) {
   const notes = [];
   const face = result.face;
   if (face?.function) notes.push(`In ${face.function}.`);
-  if (result.broke) notes.push(broken(...result.broke));
+  if (result.broke) notes.push(`Has its place on ${result.broke[0]}, none on ${result.broke[1]}.`);
   if (result.landed_in) notes.push(`Landed in ${result.landed_in}${result.changed_since ? `, changed since in ${result.changed_since}` : ""}.`);
   if (result.cause) notes.push(`${result.cause}.`);
   if (face && !face.path) notes.push(`${hunk.path} is not in ${base}.`);
@@ -183,11 +185,6 @@ function inside(base, result, hunk) {
   }
   parts.push(sides("What it does", hunk.lines, ["before", "after"], hunk.old, hunk.new));
   return parts;
-}
-
-function broken(good, bad) {
-  const onward = data.bases.indexOf(good) < data.bases.indexOf(bad);
-  return onward ? `Lost its place in ${bad}, after ${good}.` : `Has its place from ${good} on, not yet in ${bad}.`;
 }
 
 function sides(caption, lines, heads, oldLine, newLine) {
