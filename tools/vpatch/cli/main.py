@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 # A module per verb, imported when the verb is called: `vpatch --version` is to be instant.
 VERBS = {
-    "apply": "Put the series into a checkout",
-    "unapply": "Bring a checkout back to what it was",
+    "apply": "Put the series into a checkout or an installed vLLM",
+    "unapply": "Bring a checkout or an installed vLLM back to what it was",
     "status": "Show what each patch does on a base, and whether it is applied",
     "matrix": "Show what each patch does on every release",
     "report": "Write a page of it for people",
-    "verify": "Compare a checkout with what the series makes of its base",
+    "verify": "Compare a checkout or an installed vLLM with what the series makes",
     "explain": "Say why a patch has no place on a base, and which release broke it",
     "rebase": "Write the series for another base",
     "add": "Take a pull request into the series",
@@ -70,6 +70,8 @@ class _Verbs(click.Group):
         module = importlib.import_module(f"vpatch.cli.{cmd_name}")
         command: click.Command = module.command
         command.short_help = VERBS[cmd_name]
+        # click keeps a paragraph's lines behind this mark, which a docstring can't hold itself.
+        command.help = (command.help or "").replace("\\b\n", "\b\n")
         if not any("-v" in option.opts for option in command.params):
             command.params.append(_verbose())
         return command
