@@ -162,7 +162,10 @@ def test_a_head_that_was_replaced(forge: Forge, pulls: Pulls, tmp_path: Path) ->
         assert differs
         assert "-+seven" in shown
         assert "++SEVEN" in shown
-        assert topic.compare_changes(place.repo, (now.base, new), (now.base, new)) == ("", False)
+        assert topic.compare_changes(place.repo, (now.base, new), (now.base, new)) == (
+            "",
+            False,
+        )
     forge.origin.push()  # what the author's clone remembers of it goes one push later
     git(forge.origin.served, "gc", "-q", "--prune=now")
     assert lost.fetch_pull(101) is not None
