@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,6 +139,53 @@ def test_two_nights_at_once(nights: Nights) -> None:
         ran = nights.bureau.near.run("nightly", status=3)
     assert "error: another night is at work in this folder" in ran.err
     assert git(nights.folder, "branch", "--list", BRANCH) == ""
+
+
+def test_a_night_that_is_killed(nights: Nights) -> None:
+    """Wherever that is: the next one does all of it, and tells it once."""
+    near = nights.bureau.near
+    command = near.command("nightly")
+    with subprocess.Popen(command, env=near.env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("bringing the series to main"):
+                break
+        process.kill()
+    assert (nights.folder / "build/nightly/patches").is_dir()
+    assert nights.news() == [TO_MAIN]
+    assert not (nights.folder / "build/nightly").exists()
+    assert nights.news() == []
+
+
+def test_a_limit_in_the_middle(nights: Nights) -> None:
+    """What was learned before counts; of whom nothing was told is news until it is over."""
+    nights.night()
+    nights.bureau.forge.api.shut(40101)
+    nights.bureau.forge.api.remaining = 1
+    assert nights.news(status=3) == [
+        "could not look at the pull requests: 127.0.0.1 told nothing of #40102, #40103",
+        "#40101 (Edit a) was closed, and not merged",
+    ]
+    nights.bureau.forge.api.remaining = 5000
+    assert nights.news() == ["could look at the pull requests again"]
+
+
+def test_a_pull_request_that_is_open_again(nights: Nights) -> None:
+    """Its state goes to upstream.toml, with its date; the date alone is no reason to write."""
+    nights.bureau.forge.api.shut(40101)
+    assert "#40101 (Edit a) was closed, and not merged" in nights.news(status=1)
+    assert 'state = "closed"' in nights.text("patches/upstream.toml")
+    nights.bureau.forge.api.pulls[40101]["state"] = "open"
+    assert nights.news() == ["#40101 (Edit a) is open again"]
+    assert nights.text("patches/upstream.toml") == nights.text("patches/upstream.toml", "HEAD")
+
+
+def test_no_series(nights: Nights) -> None:
+    """There is nothing to look after: wrong usage."""
+    shutil.rmtree(nights.folder / ".git")
+    shutil.rmtree(nights.folder / "patches")
+    ran = nights.bureau.near.run("nightly", status=2)
+    assert "error: no patches folder" in ran.err
 
 
 def test_without_a_repository(nights: Nights) -> None:

@@ -115,9 +115,9 @@ class _Night:
         self._say = Terminal().say
         self._home: Home = home_of(session.root, self._say, remote)
         self.diary: Diary = Diary(Seen.read(self._home.state()), self._say)
-        place = session.root / "build" / "nightly"
-        shutil.rmtree(place, ignore_errors=True)
-        self._root = self._home.lay(place)
+        self._place = session.root / "build" / "nightly"
+        shutil.rmtree(self._place, ignore_errors=True)
+        self._root = self._home.lay(self._place)
         # A session on the tree of the night; who upstream is, the user's own files say.
         url = session.config.upstream.url
         self._inner = Session(str(self._root), url, verbose=session.verbose)
@@ -185,6 +185,7 @@ class _Night:
         """Commit, then push; the news is told behind that."""
         lines = [one.text for one in self.diary.news]
         self._commit = self._home.keep(self._root, self.diary.new.written(), lines)
+        shutil.rmtree(self._place, ignore_errors=True)
         try:
             self._pushed = self._home.push()
         except VpatchError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpatch.doors.git import GitError, Repo
+from vpatch.jobs.folder import Folder
 from vpatch.upkeep.nightly.branch import Branch
 from vpatch.upkeep.nightly.plain import Plain
 from vpatch.values.errors import VpatchError
@@ -27,6 +28,7 @@ def home_of(root: Path, say: Callable[[str], None], remote: str = "") -> Home:
 
     Raises:
         RefusedError: The branch has work of somebody's.
+        BadInputError: There is no series.
         VpatchError: The remote gave no answer, or there is no repository to push from.
     """
     finder = Repo(root, private=False)
@@ -47,4 +49,5 @@ def home_of(root: Path, say: Callable[[str], None], remote: str = "") -> Home:
         raise VpatchError(
             "there is no commit with patches/ to push", where=str(root), hint="commit it first"
         )
+    Folder(root).newest()
     return Plain(root, say)

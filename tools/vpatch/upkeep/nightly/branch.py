@@ -106,11 +106,11 @@ class Branch:
             )
 
     def _committed(self) -> Iterator[tuple[str, Entry]]:
+        """Yield the files of the project's; links and submodules are none of a night's."""
         for path, entry in self._repo.entries(self._head).items():
             own = path.removeprefix(self._prefix)
-            if path.startswith(self._prefix) and (
-                own.startswith("patches/") or own in ("PATCHES.md", "vpatch.toml")
-            ):
+            is_own = own.startswith("patches/") or own in ("PATCHES.md", "vpatch.toml")
+            if path.startswith(self._prefix) and is_own and entry.mode.startswith("100"):
                 yield path, entry
 
     def state(self) -> bytes | None:
@@ -122,11 +122,10 @@ class Branch:
         return None
 
     def lay(self, folder: Path) -> Path:
-        """Write the files of the last commit."""
-        folder.mkdir(parents=True)
-        with self._repo.stage() as stage:
-            stage.reset(self._files)
-            stage.write_files(folder.absolute())
+        """Write the files of the last commit, byte for byte."""
+        oids = [entry.oid for entry in self._files.values()]
+        for path, raw in zip(self._files, self._repo.blobs(oids), strict=True):
+            files.write(folder / path, raw)
         return folder / self._prefix
 
     def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
