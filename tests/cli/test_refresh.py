@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bureau import START, A, B, Bureau, edited, opened
-from support import Desk, git, lines, sdist
+from bureau import A, B, Bureau, edited, opened
+from support import Desk, git, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -292,9 +292,10 @@ def test_github_alone(bureau: Bureau) -> None:
     (bureau.near.folder / "vpatch.toml").write_text(
         f'base = "v0.16.0"\n[upstream]\napi = "{bureau.forge.api.url}"\n'
     )
-    bureau.near.index.add("0.16.0", sdist("0.16.0", START))
+    shutil.rmtree(bureau.near.cache)
     bureau.forge.api.shut(40101)
     assert refresh(bureau)["state"] == "closed"
+    assert bureau.near.index.asked == [], "no base is needed for that"
     bureau.forge.api.stumbles = [500] * 3
     ran = bureau.near.run("refresh", status=3)
     assert "error: GitHub gave no answer (HTTP 500)" in ran.err

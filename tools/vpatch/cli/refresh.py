@@ -63,7 +63,9 @@ def command(
 
     changeset = Changeset(session.root, Terminal().say)
     with changeset.held():
-        sheet = sheet_of(session.folder, session.bases, series_named(session, base))
+        name = series_named(session, base)
+        # What was learned is written without the base; what is taken has to fit it.
+        sheet = sheet_of(session.folder, session.bases, name, bring=accept)
         outlook = Outlook.at(session.outlook)
         upstream = session.upstream
         refresh = Refresh(session.facts, session.bases, sheet, upstream, outlook)

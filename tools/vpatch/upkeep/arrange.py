@@ -37,7 +37,7 @@ class Sheet:
 
     name: str
     base: Base
-    """Its own base, at hand."""
+    """Its own base, at hand where somebody asked for that."""
     recorded: str
     """The commit of that base by its first line; releases of the index have another one."""
     file: SeriesFile
@@ -63,13 +63,14 @@ class Arranged:
     """Patches whose file has another name now."""
 
 
-def sheet_of(folder: Folder, bases: Bases, base: str) -> Sheet:
+def sheet_of(folder: Folder, bases: Bases, base: str, *, bring: bool = True) -> Sheet:
     """Open the series of a base; one that is not there yet is empty.
 
     Args:
         folder: The project's folder.
         bases: Where its base is brought from.
         base: The name of a series, or a base that has none.
+        bring: Whether the base is needed; where its commit is recorded, it may stay away.
 
     Raises:
         RefusedError: The base is served by another series, which would serve it no longer.
@@ -80,6 +81,7 @@ def sheet_of(folder: Folder, bases: Bases, base: str) -> Sheet:
         series = folder.series(name)
         own = series.base or Base(name, "", "")
         known = bases.find(own.commit) if own.commit else None
+        known = own if own.commit and not (known or bring) else known
         # What a branch is called is somewhere else by now.
         fixed = own.name if version_of(own.name) or not own.commit else own.commit
         found = replace(known or bases.get(fixed), name=own.name)
