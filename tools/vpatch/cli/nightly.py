@@ -164,11 +164,11 @@ class _Night:
 
         inner, now = self._inner, datetime.now().astimezone()
         with self.diary.looking_at("the page"):
-            self._say("replaying the series on all releases at hand, for the page")
             if matrix:
                 whole = read_part(files.read_text(Path(matrix)), show.SCHEMA, where=matrix)
             else:
                 there = dict.fromkeys(b.name for b in [*inner.bases.releases(), *found])
+                self._say("replaying the series on all releases at hand, for the page")
                 whole = made(inner, ",".join(there), None)
             must_answer(whole)
             self._say(f"writing {path}")

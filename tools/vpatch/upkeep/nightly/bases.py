@@ -35,6 +35,8 @@ def find_bases(bases: Bases, asked: str | None, diary: Diary, *, remote: bool) -
     """
     newest = _newest(bases, diary)
     names = [*newest, "main"] if remote else newest
+    if not remote:
+        diary.say("no git remote ([upstream] url in vpatch.toml): branches are not looked at")
     if asked is not None:
         names = list(named(bases, asked, diary.say))
     found = {name: _brought(bases, name, diary) for name in in_order(names)}
