@@ -13,6 +13,7 @@ from nights import BRANCH, C, Nights, begun
 from support import Desk, git, lines, tree_of
 from vpatch.doors.files import lock
 from vpatch.upkeep.nightly.branch import Branch
+from vpatch.upkeep.nightly.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -258,8 +259,26 @@ def test_a_remote_that_moved_meanwhile(nights: Nights, tmp_path: Path) -> None:
     assert TO_MAIN in ran.out
     assert f"error: {BRANCH} moved there meanwhile: hub" in ran.err
     assert git(hub, "rev-parse", BRANCH) == theirs
+
+
+def test_a_remote_that_does_not_answer(nights: Nights) -> None:
+    """Where nothing else knows what was told, there is no night; else only no push."""
     ran = nights.bureau.near.run("nightly", "--push", "nowhere", status=3)
     assert "error: the remote gave no answer: nowhere" in ran.err
+    assert git(nights.folder, "branch", "--list", BRANCH) == ""
+    nights.night()
+    nights.bureau.forge.api.shut(40101)
+    ran = nights.bureau.near.run("nightly", "--push", "nowhere", status=3)
+    assert "#40101 (Edit a) was closed, and not merged" in ran.out
+    assert "error: the remote gave no answer: nowhere" in ran.err
+
+
+def test_a_name_in_the_way(nights: Nights) -> None:
+    """A branch called vpatch leaves no room for one below it: git's own words say so."""
+    git(nights.folder, "branch", "vpatch")
+    ran = nights.bureau.near.run("nightly", "-v", status=3)
+    assert "git update-ref failed" in ran.err
+    assert "'refs/heads/vpatch' exists" in ran.err
 
 
 def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
@@ -272,6 +291,7 @@ def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
     assert "\x1b" not in ran.out + ran.err + news.read_text()
     assert "### Wants a person" in news.read_text()
     assert r"a\](http://evil) \<img src=x\> \@all \`x" in news.read_text()
+    assert "\x1b" not in git(nights.folder, "log", "-1", "--format=%B", BRANCH)
     assert "<img" not in (nights.folder / "build/report.html").read_text()
 
 
@@ -306,10 +326,12 @@ def test_a_matrix_made_elsewhere(nights: Nights, tmp_path: Path) -> None:
 
 def test_a_state_that_is_damaged(nights: Nights) -> None:
     """The night says so, and does not take it for a first one."""
-    (nights.folder / "patches/nightly.json").write_text('{"schema": 1}\n')
-    nights.commit()
-    ran = nights.bureau.near.run("nightly", status=3)
-    assert "error: what the last night saw is damaged: nightly.json" in ran.err
+    whole = Seen(verdicts={"v0.16.1": {"a.patch": "fine"}}).written().decode()
+    for text in ('{"schema": 1}', "[]", "", whole):
+        (nights.folder / "patches/nightly.json").write_text(text)
+        nights.commit()
+        ran = nights.bureau.near.run("nightly", status=3)
+        assert "error: what the last night saw is damaged: nightly.json" in ran.err
 
 
 def test_proofs_that_cannot_be_run(nights: Nights, tmp_path: Path) -> None:

@@ -368,3 +368,18 @@ def test_full_disk(bench: Bench, tmp_path: Path) -> None:
     assert "cannot lay the overlay (No space left on device)" in ran.err
     assert "make room there" in ran.err
     assert left == []
+
+
+def test_a_night_runs_the_proofs(bench: Bench) -> None:
+    """One that fails is told, once; what they showed is kept for status and the page."""
+    settings = bench.desk.folder / "vpatch.toml"
+    settings.write_text('[upstream]\napi = "http://127.0.0.1:9/repos/a/b"\n')
+    bench.test(102, TEST.format(name="mul", right=7))
+    found = bench.desk.json("nightly", "--python", str(bench.env), status=3)
+    assert found["proofs"] is True
+    (told,) = [one for one in found["news"] if one["kind"] == "unproven"]
+    assert told["text"].startswith("the proof of #102 on v0.16.0: failed, ")
+    status = bench.desk.json("status", "--base", "v0.16.0")["patches"]
+    assert [patch["proof"] for patch in status] == ["proven", "failed"]
+    assert bench.desk.json("nightly", "--python", str(bench.env), status=3)["news"] == []
+    assert not list((bench.desk.folder / "patches").rglob("__pycache__"))

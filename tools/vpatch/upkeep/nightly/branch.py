@@ -48,6 +48,7 @@ class Branch:
         self._old = self._repo.tip(_REF)
         self._remote = ""
         self._theirs = ""
+        self._silent: VpatchError | None = None
         self._files = dict(self._committed()) if self._head else {}
 
     @property
@@ -63,7 +64,13 @@ class Branch:
             raise RefusedError(f"{BRANCH} is checked out", where=place, hint=hint)
         if remote:
             self._remote = remote
-            self._ask(remote)
+            try:
+                self._ask(remote)
+            except VpatchError as error:
+                # Without a branch here, nobody knows what was told before.
+                if self._old is None:
+                    raise
+                self._silent = error
         for tip in filter(None, (self._old, self._theirs)):
             self._refuse_foreign(tip)
         self._old = self._old or self._taken()
@@ -156,6 +163,8 @@ class Branch:
         try:
             self._repo.run("update-ref", _REF, commit, self._old or _ABSENT)
         except GitError as error:
+            if self._repo.tip(_REF) == self._old:
+                raise
             hint = "run again: the night is not kept, and has told nothing yet"
             raise RefusedError(
                 f"{BRANCH} moved meanwhile", where=str(self._root), hint=hint
@@ -175,6 +184,8 @@ class Branch:
         tip = self._repo.tip(_REF)
         if not self._remote or tip in (None, self._theirs):
             return False
+        if self._silent:
+            raise self._silent
         lease = f"--force-with-lease={_REF}:{self._theirs}"
         self._say(f"pushing {BRANCH} to {self._remote}")
         try:

@@ -29,7 +29,7 @@ def tell_proofs(base: Base, proofs: Iterable[Proof], diary: Diary) -> None:
         was = Outcome(old.get(proof.name, Outcome.PROVEN))
         name = f"#{proof.pr}" if proof.pr else proof.name
         if was.good and not proof.outcome.good:
-            text = f"the proof of {name} on {base.name} {proof.outcome}: {proof.cause}"
+            text = f"the proof of {name} on {base.name}: {proof.outcome}, {proof.cause}"
             diary.tell("unproven", text, pr=proof.pr, base=base.name)
         elif proof.outcome.good and not was.good:
             diary.tell("proven", f"{name} is proven again on {base.name}", pr=proof.pr)

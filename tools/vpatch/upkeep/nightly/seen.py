@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from vpatch.values.errors import VpatchError
 from vpatch.values.news import News
+from vpatch.values.paths import printable
+from vpatch.values.proof import Outcome
+from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,8 +65,15 @@ class Seen:
             found = cls(**{key: kept[key] for key in kept.keys() - {"schema"}})
             found.pulls = {int(n): PullSeen(**one) for n, one in kept["pulls"].items()}
             found.news = [News(**one) for one in kept["news"]]
+            for kind, by_base in ((Verdict, found.verdicts), (Outcome, found.proofs)):
+                for each in by_base.values():
+                    for word in each.values():
+                        kind(word)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            hint = "delete it there; the night then tells all that it finds"
+            hint = (
+                "delete it, and the branch vpatch/nightly if there is one; "
+                "the next night then tells all that it finds"
+            )
             raise VpatchError(
                 "what the last night saw is damaged", where="nightly.json", hint=hint
             ) from error
@@ -91,7 +101,8 @@ class Diary:
 
     def tell(self, kind: str, text: str, *, pr: int | None = None, base: str = "") -> None:
         """Note something new."""
-        self.news.append(News(kind, " ".join(text.split()), pr, base))
+        # It goes to terminals, by git's log too, and what is quoted was written by others.
+        self.news.append(News(kind, printable(" ".join(text.split())), pr, base))
 
     @contextmanager
     def looking_at(self, what: str) -> Iterator[None]:
