@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from rebases import Works
+
 TO_MAIN = "the series is brought to main: 3 patches"
 
 
@@ -339,3 +341,29 @@ def test_proofs_that_cannot_be_run(nights: Nights, tmp_path: Path) -> None:
     told = nights.news("--python", str(tmp_path / "nowhere"), status=3)
     assert told[0] == TO_MAIN
     assert told[1].startswith("could not look at the proofs: ")
+
+
+def test_a_conflict_that_was_solved_before(works: Works) -> None:
+    """Unsolved, it is news and nothing is written; by its resolution, the series goes on."""
+    settings = works.near.folder / "vpatch.toml"
+    settings.write_text('[upstream]\napi = "http://127.0.0.1:9/repos/a/b"\n')
+    night = ("nightly", "--bases", "v0.18.0")
+    told = [one["text"] for one in works.near.json(*night, status=3)["news"]]
+    assert told[1:] == [
+        "#103 (Edit c) is needed no more on v0.18.0: the base has every line of it",
+        (
+            "#105 (Edit e) has no place on v0.18.0: vllm/e.py: hunk 1 (line 12) found other "
+            "lines in v0.18.0 (good in v0.17.0, not in v0.18.0)"
+        ),
+    ]
+    assert not works.series("v0.18.0").exists()
+    works.rebase("--onto", "v0.18.0", status=1)
+    works.solve()
+    works.rebase("--continue")
+    shutil.rmtree(works.series("v0.18.0"))
+    told = [one["text"] for one in works.near.json(*night, status=3)["news"]]
+    assert told == [
+        "#105 (Edit e) has a place on v0.18.0 again (merged)",
+        "the series is brought to v0.18.0: 5 patches, 1 landed",
+    ]
+    assert works.is_clean("v0.18.0")
