@@ -183,6 +183,15 @@ def test_a_pull_request_that_is_open_again(nights: Nights) -> None:
     assert nights.text("patches/upstream.toml") == nights.text("patches/upstream.toml", "HEAD")
 
 
+def test_a_state_that_nobody_knew(nights: Nights) -> None:
+    """That a pull request is open is no news; it is noted all the same."""
+    facts = nights.folder / "patches/upstream.toml"
+    facts.write_text(facts.read_text().replace('state = "open"', 'state = "unknown"', 1))
+    nights.commit()
+    assert nights.news() == [TO_MAIN]
+    assert "unknown" not in nights.text("patches/upstream.toml")
+
+
 def test_no_series(nights: Nights) -> None:
     """There is nothing to look after: wrong usage."""
     shutil.rmtree(nights.folder / ".git")

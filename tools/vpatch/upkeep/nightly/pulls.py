@@ -90,7 +90,7 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
     tell = _teller(news, diary)
     if news.state and news.state.state != before.state:
         now.state = news.state.state
-        if before.state or now.state != "open":
+        if now.state != "open" or before.state in ("closed", "merged"):
             tell(now.state, _STATES[now.state])
     if news.release and news.release != before.release:
         now.release = news.release
