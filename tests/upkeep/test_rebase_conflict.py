@@ -90,6 +90,53 @@ def test_a_mergetool_and_an_editor_may_leave_their_files(stopped: Works) -> None
     assert text.count("diff --git") == 1
 
 
+def test_a_new_file_that_git_ignores_is_not_lost(works: Works) -> None:
+    """It is refused by name until it is added by name, or gone; byte code does not matter."""
+    ignoring = CLASH | {".gitignore": "lib/\n*.log\n__pycache__/\n"}
+    works.near.index.add("0.18.1", sdist("0.18.1", ignoring))
+    works.rebase("--onto", "v0.18.1", "--series", "v0.16.0", status=1)
+    solve(works)
+    lib = works.tree / "vllm/lib"
+    (lib / "__pycache__").mkdir(parents=True)
+    (lib / "__pycache__/fix.pyc").write_bytes(b"\0")
+    (lib / "fix.py").write_text("fix = 1\n")
+    (works.tree / "run.log").write_text("mine\n")
+    before = state_of(works.near.folder)
+    ran = works.near.run("rebase", "--continue", status=1)
+    assert ran.err == (
+        "error: ignored by git, so no part of the solution: "
+        f"{works.tree}/run.log, {works.tree}/vllm/lib/fix.py\n"
+        "hint: take it with git add -f there, or delete it\n"
+    )
+    assert state_of(works.near.folder) == before
+    git(works.tree, "add", "-f", "vllm/lib/fix.py")
+    (lib / "fix.py").write_text("fix = 2\n")
+    (works.tree / "run.log").unlink()
+    assert works.written("--continue")["105-e.patch"] == "resolved"
+    files = _tree_of(works, "v0.18.1")
+    assert files["vllm/lib/fix.py"] == b"fix = 2\n"
+    assert not [path for path in files if path.endswith(".pyc")]
+
+
+def test_a_new_file_that_only_the_user_ignores_is_taken(works: Works) -> None:
+    """A user's own list, where git looks for one or where the configuration says."""
+    config = works.near.home / ".config/git"
+    config.mkdir(parents=True)
+    (config / "ignore").write_text("new.py\n")
+    (config / "mine").write_text("other.py\n")
+    for named, name in ((False, "new.py"), (True, "other.py")):
+        if named:
+            mine = f"[core]\nexcludesFile = {config / 'mine'}\n"
+            (works.near.home / ".gitconfig").write_text(mine)
+        shutil.rmtree(works.series("v0.18.0"), ignore_errors=True)
+        shutil.rmtree(works.near.folder / "patches/resolutions", ignore_errors=True)
+        works.rebase("--onto", "v0.18.0", "--series", "v0.16.0", status=1)
+        solve(works)
+        (works.tree / "vllm" / name).write_text("new = 1\n")
+        assert works.written("--continue")["105-e.patch"] == "resolved"
+        assert f"+++ b/vllm/{name}\n" in (works.series("v0.18.0") / "105-e.patch").read_text()
+
+
 @pytest.mark.parametrize("staged", [False, True], ids=["edited", "committed"])
 def test_the_solution_is_what_lies_there(stopped: Works, *, staged: bool) -> None:
     """Edited, added or committed: the files count, new and deleted ones as well."""

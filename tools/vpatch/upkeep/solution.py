@@ -50,6 +50,12 @@ def keep_resolution(
             where=", ".join(str(tree / path) for path in found.undecided[:_NAMED]),
             hint="edit it, or say with git add or git rm that it is right, there",
         )
+    if found.ignored:
+        raise RefusedError(
+            "ignored by git, so no part of the solution",
+            where=", ".join(str(tree / path) for path in found.ignored[:_NAMED]),
+            hint="take it with git add -f there, or delete it",
+        )
     if not found.diff:
         raise RefusedError(
             "nothing is left of the patch", where=str(tree), hint=f"{leave_out} leaves it out"

@@ -13,7 +13,7 @@ from vpatch.values.paths import decode, encode
 from vpatch.values.tree import Entries, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vpatch.doors.git.command import Command, Ran
 
@@ -51,6 +51,20 @@ class Stage:
     def take_all(self) -> None:
         """Take every file of the work tree as it lies there, but for what git ignores."""
         self._run("add", "-A")
+
+    def take(self, paths: Iterable[str]) -> None:
+        """Take files of the work tree by name, ignored or not."""
+        names = encode("".join(f"{path}\0" for path in paths))
+        self._run("update-index", "--add", "-z", "--stdin", stdin=names)
+
+    def others(self, *but: str) -> list[str]:
+        """Return the files of the work tree that it does not know, ignored or not.
+
+        Args:
+            but: Patterns of gitignore(5) for those that do not matter.
+        """
+        patterns = [f"--exclude={pattern}" for pattern in but]
+        return decode(self._run("ls-files", "--others", "-z", *patterns).out).split("\0")[:-1]
 
     def differences(self, *limits: str) -> dict[str, str]:
         """Compare the work tree with it, by content.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from vpatch.values.verdict import Clash
 
 _MARKER = re.compile(rb"^(<{7}|\|{7}|={7}|>{7})(?: .*)?\r?$", re.MULTILINE)
-# What mergetools and editors leave beside the files that they change.
-_LEFT = "*.orig\n*.rej\n*~\n.*.sw?\n"
+# What mergetools, editors and Python leave beside the files that somebody works on.
+_LEFT = ("*.orig", "*.rej", "*~", ".*.sw?", "__pycache__/", "*.py[co]", ".*_cache/")
 _NOBODY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -39,6 +40,8 @@ class Solution:
     """Where conflict markers are left: ``path:line``."""
     undecided: tuple[str, ...]
     """Files in conflict that hold no markers, as they were left by the merge."""
+    ignored: tuple[str, ...]
+    """Files that git ignores, and that nobody has added by name: they are not in the diff."""
 
 
 def make_conflict(made: Repo, clash: Clash, path: Path) -> None:
@@ -57,7 +60,11 @@ def make_conflict(made: Repo, clash: Clash, path: Path) -> None:
     shutil.rmtree(beside, ignore_errors=True)
     try:
         init(beside, bare=False)
+        (beside / ".git/info").mkdir(exist_ok=True)
+        (beside / ".git/info/exclude").write_text("".join(f"{one}\n" for one in _LEFT))
         repo = Repo(beside / ".git", work_tree=beside, private=False)
+        # What one user ignores everywhere is no reason to lose it from a solution.
+        repo.run("config", "core.excludesFile", os.devnull)
         made.send(clash.onto, without="", to=repo)
         made.send(clash.tree, without=clash.onto, to=repo)
         oids = {e.oid for stages in clash.stages.values() for e in stages if e}
@@ -68,8 +75,6 @@ def make_conflict(made: Repo, clash: Clash, path: Path) -> None:
         repo.run("update-ref", "--no-deref", "HEAD", decode(ran.out).strip())
         repo.run("read-tree", "--reset", "-u", clash.tree)
         repo.run("update-index", "-z", "--index-info", stdin=b"".join(_unmerged(clash)))
-        (beside / ".git/info").mkdir(exist_ok=True)
-        (beside / ".git/info/exclude").write_text(_LEFT)
         beside.rename(path)
     except OSError as error:
         raise GitError(
@@ -106,9 +111,12 @@ def read_solution(path: Path, *, onto: str, tree: str) -> Solution:
         raise RefusedError("the work tree has lost its .git", where=str(path), hint=hint)
     path = path.absolute()
     repo = Repo(path / ".git", work_tree=path, private=False)
+    added = set(decode(repo.run("ls-files", "-z").out).split("\0"))
     with repo.stage() as stage:
         stage.load(tree)
         stage.take_all()
+        stage.take(added.intersection(stage.others()))
+        ignored = stage.others(*_LEFT)
         found = stage.write()
     listed = decode(repo.run("ls-files", "-u", "-z").out).split("\0")[:-1]
     unmerged = {line.partition("\t")[2] for line in listed}
@@ -120,6 +128,7 @@ def read_solution(path: Path, *, onto: str, tree: str) -> Solution:
         difference(Repo(repo.git_dir), onto, found, renames=True),
         tuple(markers),
         tuple(sorted(untouched - marked)),
+        tuple(ignored),
     )
 
 
