@@ -48,11 +48,11 @@ def git(folder: Path, *args: str, stdin: str | None = None) -> str:
         "GIT_COMMITTER_EMAIL": "ada@example.org",
     }
     command = ["git", "-C", str(folder), "-c", "init.defaultBranch=main", *args]
-    ran = subprocess.run(
-        command, env=env, input=stdin, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, f"{args}: {ran.stderr}"
-    return ran.stdout.rstrip("\n")
+    # Not as text, for which Python would change the ends of lines.
+    said = stdin.encode() if stdin else None
+    ran = subprocess.run(command, env=env, input=said, capture_output=True, check=False)
+    assert ran.returncode == 0, f"{args}: {ran.stderr.decode()}"
+    return ran.stdout.decode().rstrip("\n")
 
 
 class Project:

@@ -165,6 +165,35 @@ def _tree_of(works: Works, base: str) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.parametrize("attributes", ["text", "ident", "working-tree-encoding=UTF-16"])
+def test_line_endings_stay_as_they_are(works: Works, attributes: str) -> None:
+    """Upstream's .gitattributes and the user's autocrlf change no byte, out or back in."""
+    said = {".gitattributes": f"*.txt {attributes}\n"}
+    start, theirs, mine, solved = (
+        f"$Id: 1 $\n{lines(1, 30, l15=text)}".replace("\n", "\r\n")
+        for text in ("line 15", "upstream", "mine", SOLVED)
+    )
+    for version, text in (("0.16.2", start), ("0.16.3", theirs)):
+        works.near.index.add(version, sdist(version, START | said | {"vllm/a.txt": text}))
+        works.near.run("bases", "--fetch", f"v{version}")
+    works.author.commit("upstream's", {"vllm/a.txt": start})
+    patched(works, "107-crlf.patch", works.author.patch("Mine", {"vllm/a.txt": mine}))
+    (works.near.home / ".gitconfig").write_text("[core]\nautocrlf = true\n")
+    works.rebase("--onto", "v0.16.3", "--series", "v0.16.0", status=1)
+    place = works.tree / "vllm/a.txt"
+    kept = place.read_bytes()
+    assert kept.startswith(b"$Id: 1 $\r\nline 1\r\n")
+    assert kept.endswith(b"line 29\r\nline 30\r\n")
+    place.write_bytes(solved.encode())
+    assert works.written("--continue") == {"107-crlf.patch": "resolved"}
+    [name] = works.resolutions
+    diff = (works.near.folder / "patches/resolutions" / name).read_bytes().decode()
+    assert diff.endswith(
+        "\n line 12\r\n line 13\r\n line 14\r\n"
+        f"-upstream\r\n+{SOLVED}\r\n line 16\r\n line 17\r\n line 18\r\n"
+    )
+
+
 def test_what_is_not_solved_is_refused(stopped: Works) -> None:
     """Markers by file and line; nothing left of the patch: each with the way out."""
     before = state_of(stopped.near.folder)

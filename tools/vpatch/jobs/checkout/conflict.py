@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MARKER = re.compile(rb"^(<{7}|\|{7}|={7}|>{7})(?: .*)?\r?$", re.MULTILINE)
 # What mergetools, editors and Python leave beside the files that somebody works on.
 _LEFT = ("*.orig", "*.rej", "*~", ".*.sw?", "__pycache__/", "*.py[co]", ".*_cache/")
+# Before upstream's .gitattributes: the bytes of a file are its content, both ways.
+_AS_THEY_ARE = "* -text -ident !filter !working-tree-encoding\n"
 _NOBODY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
@@ -62,6 +64,7 @@ def make_conflict(made: Repo, clash: Clash, path: Path) -> None:
         init(beside, bare=False)
         (beside / ".git/info").mkdir(exist_ok=True)
         (beside / ".git/info/exclude").write_text("".join(f"{one}\n" for one in _LEFT))
+        (beside / ".git/info/attributes").write_text(_AS_THEY_ARE)
         repo = Repo(beside / ".git", work_tree=beside, private=False)
         # What one user ignores everywhere is no reason to lose it from a solution.
         repo.run("config", "core.excludesFile", os.devnull)
