@@ -201,6 +201,19 @@ def test_renames_and_modes(works: Works) -> None:
 # Which series
 
 
+def test_a_hash_in_a_name(works: Works) -> None:
+    """Only one behind white space begins a note: what landed leaves no line behind."""
+    source = works.series("v0.16.0")
+    (source / "103-c.patch").rename(source / "c#1.patch")
+    (source / "series").write_text("101-a.patch # a#b\nc#1.patch -p1 # note\n")
+    assert works.written("--onto", "v0.17.0") == {"101-a.patch": "kept", "c#1.patch": "landed"}
+    assert works.rows("v0.17.0") == [
+        "101-a.patch # a#b",
+        "# c#1.patch: in v0.17.0 already (the base has every line of it)",
+    ]
+    assert works.is_clean("v0.17.0")
+
+
 def test_a_base_with_its_own_series_has_nothing_to_do(works: Works) -> None:
     """A second call says so; another series on top is refused, with the way out."""
     works.written("--onto", "v0.17.0")

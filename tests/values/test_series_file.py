@@ -10,11 +10,11 @@ from samples import wide
 from vpatch.values.base import Base
 from vpatch.values.errors import FormatError
 from vpatch.values.patch import read_patch
-from vpatch.values.series import Entry, Series, first_line, read_series
+from vpatch.values.series import Entry, Series, first_line, read_series, series_text
 
 COMMIT = "48882f1b985568c92f2fd9b13eadff2403a04b01"
 
-names = st.from_regex(r"[a-z0-9][a-zA-Z0-9._+-]{0,12}\.patch", fullmatch=True)
+names = st.from_regex(r"[a-z0-9][a-zA-Z0-9._+#-]{0,12}\.patch", fullmatch=True)
 comments = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n")).map(
     "#{}".format
 )
@@ -34,6 +34,25 @@ def test_what_is_written_is_read(lines: list[str], end: str) -> None:
         line for line in lines if line and not line.startswith("#")
     ]
     assert [line.rstrip("\r") for line in found.lines] == [row.rstrip("\r") for row in rows]
+
+
+notes = st.sampled_from(("", " # fix#1", "\t-p1 # note", " -p1", "  "))
+
+
+@wide
+@given(st.lists(st.tuples(names, notes), unique_by=lambda one: one[0]), st.data())
+def test_a_comment_takes_the_place_of_a_patch(
+    rows: list[tuple[str, str]], data: st.DataObject
+) -> None:
+    """Whatever its line holds behind the name; the other lines stay."""
+    source = read_series("".join(f"{name}{note}\n" for name, note in rows), where="series")
+    gone = data.draw(st.sets(st.sampled_from([name for name, _ in rows]))) if rows else set()
+    instead = {name: f"# {name}: landed" for name in gone}
+    found = read_series(
+        series_text(Base("v0.16.0", COMMIT, "x"), source, instead), where="series"
+    )
+    assert [entry.name for entry in found.entries] == [n for n, _ in rows if n not in gone]
+    assert set(found.left_out) == gone
 
 
 @wide

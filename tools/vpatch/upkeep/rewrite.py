@@ -12,7 +12,7 @@ from vpatch.values.base import version_of
 from vpatch.values.envelope import Mail, mail_for, mail_of
 from vpatch.values.patch import read_patch
 from vpatch.values.paths import printable
-from vpatch.values.series import Series, series_text
+from vpatch.values.series import Series, read_series, series_text
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ def listing(
         files: The file of each patch.
         source: The series file whose comments are kept.
         facts: What is known of each pull request.
+
+    Raises:
+        RuntimeError: It does not name them, which is a bug.
     """
     instead: dict[str, str] = {}
     for result, file in zip(replay.results, files, strict=True):
@@ -123,7 +126,11 @@ def listing(
             instead[name] = _left_out(result, replay.base, facts)
         elif not file.kept:
             instead[name] = file.name
-    return series_text(replay.base, source, instead).encode()
+    text = series_text(replay.base, source, instead)
+    named = [entry.name for entry in read_series(text, where="series").entries]
+    if named != [file.name for file in files if file]:
+        raise RuntimeError(f"the series file written for {replay.base.name} is wrong")
+    return text.encode()
 
 
 def _left_out(result: Result, base: Base, facts: Mapping[int, PullRequest]) -> str:

@@ -88,9 +88,9 @@ def series_text(base: Base, source: SeriesFile, instead: Mapping[str, str]) -> s
     """
     rows = [first_line(base)]
     for line in source.lines:
-        name = "" if line.lstrip().startswith("#") else line.partition("#")[0].strip()
+        entry = _ENTRY.match(line.strip())
         if not _BASE.match(line):
-            rows.append(instead.get(name.split(maxsplit=1)[0], line) if name else line)
+            rows.append(instead.get(entry["name"], line) if entry else line)
     return "".join(f"{row}\n" for row in rows)
 
 
