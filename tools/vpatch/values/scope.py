@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SCOPES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_OUTERMOST = re.compile(rb"^[A-Za-z_@]", re.MULTILINE)
-"""Where a statement of the module itself may begin."""
+_OUTERMOST = re.compile(rb"^(?:class |def |async def |@)", re.MULTILINE)
+"""Where a function or class of the module itself may begin."""
 
 
 class Scope(NamedTuple):
@@ -40,7 +40,15 @@ class Module:
     @cached_property
     def _starts(self) -> list[int]:
         """The offsets at which parts begin; a decorator belongs to what follows."""
-        found = [match.start() for match in _OUTERMOST.finditer(self._text)]
+        found, at, quotes = [], 0, [0, 0]
+        for match in _OUTERMOST.finditer(self._text):
+            start = match.start()
+            for n, quote in enumerate((b'"""', b"'''")):
+                quotes[n] += self._text.count(quote, at, start)
+            at = start
+            if not any(count % 2 for count in quotes):
+                # Else it is text in a string, for all that can be told.
+                found.append(start)
         decorated = {
             after
             for before, after in pairwise(found)

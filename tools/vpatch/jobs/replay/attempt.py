@@ -27,6 +27,10 @@ Part = tuple["FileDiff", list[int]]
 Parts = list[Part]
 
 
+TELLING = 12
+"""Characters below which a line stands in too many places to tell anything."""
+
+
 @dataclass(slots=True)
 class Placement:
     """What came of one patch, before it is a result."""
@@ -176,6 +180,29 @@ class Attempt:
     def _then_texts(self) -> dict[str, bytes]:
         return self.texts(self.ancestor.files) if self.ancestor else {}
 
+    def is_as_at_home(self, file: FileDiff) -> bool:
+        """Whether a file is the one that the patch was made on."""
+        old = file.old or ""
+        return self.ancestor is not None and self.state.get(old) == self.ancestor.files.get(old)
+
+    def still_has(self, case: Case) -> bool:
+        """Whether what a hunk takes out, putting nothing in, is there as often as before.
+
+        Gone from its place is not gone: it may have moved.
+        """
+        removed = case.hunk.longest(b"-")
+        if case.hunk.longest(b"+") or len(removed.strip()) < TELLING:
+            return False
+        now, then = self.count(case.file, removed)
+        return now >= max(then, 1)
+
+    @property
+    def moves_what_moved(self) -> bool:
+        """Whether it renames or deletes a file that upstream has moved."""
+        return any(
+            file.old in self.renames and file.old != file.new for file in self.patch.files
+        )
+
     def renamed(self, file: FileDiff) -> str:
         """Return the path that upstream renamed a file to, empty where it did not."""
         return self.renames.get(file.old or "", "")
@@ -191,8 +218,13 @@ class Attempt:
 
 
 def _times(lines: bytes, text: bytes) -> int:
-    """Count whole lines in a text."""
-    return (b"\n" + text).count(b"\n" + lines) if lines else 0
+    """Count whole lines in a text; places may overlap."""
+    text, lines = b"\n" + text, b"\n" + lines
+    count, at = 0, text.find(lines) if len(lines) > 1 else -1
+    while at >= 0:
+        count += 1
+        at = text.find(lines, at + 1)
+    return count
 
 
 def parts_of(attempt: Attempt, cases: Iterable[Case]) -> Parts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from vpatch.jobs.replay.attempt import TELLING
 from vpatch.jobs.replay.history import present
 from vpatch.values.paths import decode
 from vpatch.values.verdict import Verdict
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from vpatch.values.patch import Patch
     from vpatch.values.verdict import Result
 
-_TELLING = 12
-"""Characters below which a line stands in too many files to tell anything."""
 _ASKED = 3
 """Lines of a hunk that are looked for in other files."""
 
@@ -55,7 +54,7 @@ def _holder(attempt: Attempt, lines: bytes, *, but: str) -> str:
     A file that had them in the patch's own base as well did not get them from another.
     """
     telling = {
-        text for line in lines.splitlines() if len(text := decode(line).strip()) >= _TELLING
+        text for line in lines.splitlines() if len(text := decode(line).strip()) >= TELLING
     }
     asked = sorted(telling, key=lambda text: (-len(text), text))[:_ASKED]
     if not asked:
@@ -65,6 +64,16 @@ def _holder(attempt: Attempt, lines: bytes, *, but: str) -> str:
     found = repo.grep(attempt.setting.base.commit, asked, among)
     had = repo.grep(home.commit, asked, among) if home and found else []
     return next((path for path in found if path != but and path not in had), "")
+
+
+def went_elsewhere(attempt: Attempt, case: Case) -> bool:
+    """Whether what a hunk takes out, putting nothing in, has only gone to another place."""
+    if attempt.still_has(case):
+        return True
+    removed = case.hunk.longest(b"-")
+    if case.hunk.longest(b"+") or len(removed.strip()) < TELLING:
+        return False
+    return bool(_holder(attempt, removed, but=case.file.old or ""))
 
 
 def made_before(attempt: Attempt) -> str:

@@ -11,7 +11,8 @@ from vpatch.doors.git import Sides, merge_marked
 from vpatch.jobs.replay.attempt import Placement, difference, refused
 from vpatch.jobs.replay.blame import cause_of
 from vpatch.jobs.replay.merge import ancestor_of, made_at_home, settle
-from vpatch.values.paths import encode
+from vpatch.values.paths import encode, parents
+from vpatch.values.scope import Module
 from vpatch.values.verdict import Clash, Verdict
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from vpatch.doors.git import Clashing
     from vpatch.jobs.replay.attempt import Attempt
+    from vpatch.jobs.replay.scope import Stray
     from vpatch.values.patch import Patch
     from vpatch.values.tree import Change, Entry
 
@@ -54,6 +56,8 @@ def conflict(attempt: Attempt) -> Placement:
     if note or not _may_be_solved(attempt):
         return placement
     found = _merged(attempt)
+    if not found.stages:
+        return placement
     key = _key(attempt, _told(attempt, found))
     return _solved(attempt, placement, key, lambda: _clash(attempt, found, key))
 
@@ -65,25 +69,27 @@ def _may_be_solved(attempt: Attempt) -> bool:
     return setting.solving or any(key.startswith(own) for key in setting.solutions)
 
 
-def misplaced(attempt: Attempt, found: Placement, names: Mapping[int, str]) -> Placement:
+def misplaced(attempt: Attempt, found: Placement, strays: Mapping[int, Stray]) -> Placement:
     """Take back what merged or moved into another function than it was made in.
 
     Args:
         attempt: The patch.
         found: Its placement, otherwise good.
-        names: What to say of each such hunk, by its number in the patch.
+        strays: A line of each such hunk, by its number in the patch.
     """
     hunks = [
-        replace(hunk, verdict=Verdict.MISPLACED, cause=names[number])
-        if number in names
+        replace(hunk, verdict=Verdict.MISPLACED, cause=str(strays[number]))
+        if number in strays
         else hunk
         for number, hunk in enumerate(found.hunks)
     ]
-    cause = "; ".join(dict.fromkeys(names.values()))
+    cause = "; ".join(dict.fromkeys(map(str, strays.values())))
     lost = Placement(hunks, cause=cause, verdict=Verdict.MISPLACED)
     if not _may_be_solved(attempt):
         return lost
-    key = _key(attempt, [b"misplaced", *(encode(name) for name in names.values())])
+    # Without the lines, which move with every release.
+    told = [f"{n} {one.path} {one.was} {one.now}" for n, one in strays.items()]
+    key = _key(attempt, [b"misplaced", *map(encode, told)])
 
     def clash() -> Clash:
         return Clash(key, _tree(attempt, found.change), _tree(attempt, {}), {}, {})
@@ -114,6 +120,8 @@ def _solved(
 def _resolved(attempt: Attempt, resolution: Patch) -> Change | None:
     """Apply a resolution to the files as they are; None where it has no one place there."""
     setting, stage = attempt.setting, attempt.stage
+    if _has_no_room(attempt, resolution):
+        return None
     state: Change = dict(setting.files_now(attempt.now, resolution.paths))
     lines = setting.memory.lines(stage, [(resolution, state)], reverse=False)[0]
     texts = attempt.texts(state)
@@ -126,6 +134,18 @@ def _resolved(attempt: Attempt, resolution: Patch) -> Change | None:
     if stage.apply(resolution.diff).status:
         return None
     return difference(resolution.paths, state, stage.entries())
+
+
+def _has_no_room(attempt: Attempt, resolution: Patch) -> bool:
+    """Whether a path of a resolution is a folder, or would lie below a file or a link."""
+    there = attempt.setting.entries(attempt.setting.base.commit, resolution.paths)
+    now = {**there, **attempt.now}
+    above = {parent for path in resolution.paths for parent in parents(path)}
+    return any(
+        entry and entry.is_folder is (path in resolution.paths)
+        for path in resolution.paths | above
+        if (entry := now.get(path))
+    )
 
 
 def _merged(attempt: Attempt) -> Clashing:
@@ -158,14 +178,28 @@ def _clash(attempt: Attempt, found: Clashing, key: str) -> Clash:
 
 
 def _told(attempt: Attempt, found: Clashing) -> Iterator[bytes]:
-    """Yield what makes a conflict this conflict, wherever it is met."""
+    """Yield what makes a conflict this conflict, wherever it is met.
+
+    That is which hunks are to be placed and which have no place, and in each file what the
+    sides say, and in which function.
+    """
+    for cases in (attempt.wanted, attempt.open):
+        yield " ".join(str(attempt.cases.index(case)) for case in cases).encode()
     files: Change = {path: found.files.get(path) for path in found.stages}
     texts = attempt.texts(files)
+    ours = attempt.texts({path: attempt.ours.get(path) for path in found.stages})
     for path in sorted(files):
         yield encode(path)
         yield "".join(str(stage) for stage in sorted(found.stages[path])).encode()
-        for block in _BLOCK.findall(texts.get(path, b"")):
-            yield _MARKERS.sub(rb"\1", block)
+        module = Module(ours.get(path, b"")) if path.endswith(".py") else None
+        extra = 0
+        text = texts.get(path, b"")
+        for block in _BLOCK.finditer(text):
+            line = text[: block.start()].count(b"\n") + 1 - extra
+            yield encode((module and module.name_at(line)) or "")
+            yield _MARKERS.sub(rb"\1", block[0])
+            own = block[0].partition(b"\n|||||||")[0].count(b"\n")
+            extra += block[0].count(b"\n") + 1 - own
 
 
 def _labelled(
@@ -177,7 +211,9 @@ def _labelled(
     lines = attempt.texts({"": entry})[""].split(b"\n")
     marks = zip(_MARKS, found.labels, map(encode, labels), strict=True)
     names = {mark + b" " + was: mark + b" " + name for mark, was, name in marks}
-    text = b"\n".join(names.get(line, line) for line in lines)
+    text = b"\n".join(
+        names.get(line) or names.get(line.removesuffix(b"\r"), line) for line in lines
+    )
     return replace(entry, oid=attempt.setting.repo.write_blob(text))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpatch.jobs.replay.attempt import TELLING
+from vpatch.jobs.replay.scope import in_its_scope
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -66,8 +68,12 @@ def present(attempt: Attempt, states: Sequence[Change]) -> list[list[Placed | No
 
 
 def _taken_back(attempt: Attempt, case: Case) -> bool:
-    removed, added = case.hunk.longest(b"-"), case.hunk.longest(b"+")
-    return attempt.count(case.file, removed)[0] > 0 and attempt.count(case.file, added)[0] == 0
+    """Whether nothing of it is left: of what it adds, or else of its having taken out."""
+    lines = case.hunk.change.splitlines(keepends=True)
+    added = [line[1:] for line in lines if line[:1] == b"+" and len(line.strip()) > TELLING]
+    if added:
+        return not any(attempt.count(case.file, line)[0] for line in added)
+    return attempt.count(case.file, case.hunk.longest(b"-"))[0] > 0
 
 
 def beneath_later(attempt: Attempt) -> None:
@@ -103,6 +109,7 @@ def stands_elsewhere(attempt: Attempt) -> None:
         whole = case.hunk.change == b"".join(
             b"+" + line for line in added.splitlines(keepends=True)
         )
-        if whole and len(added) >= _TELLING and attempt.count(case.file, added) == (1, 0):
+        found = whole and len(added) >= _TELLING and attempt.count(case.file, added) == (1, 0)
+        if found and in_its_scope(attempt, case, added):
             note = f"its lines stand elsewhere in {case.file.path}"
             case.settle(Verdict.LANDED, cause=note)

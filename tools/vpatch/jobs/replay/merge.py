@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors.git import Sides, merge_each
 from vpatch.jobs.replay.attempt import Placement, diff_of, parts_of, written
+from vpatch.jobs.replay.blame import went_elsewhere
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def merge_ahead(attempts: Iterable[Attempt]) -> None:
     """Merge what is open of several patches, whole and hunk by hunk, in one run of git."""
     asked: dict[tuple[int, bytes], tuple[Attempt, Parts]] = {}
     for attempt in attempts:
-        if attempt.ancestor and attempt.open:
+        if attempt.ancestor and attempt.open and not attempt.moves_what_moved:
             for cases in (attempt.wanted, *([case] for case in attempt.open)):
                 parts = parts_of(attempt, cases)
                 asked[(id(attempt), written(parts))] = attempt, parts
@@ -107,6 +108,9 @@ def made_at_home(attempt: Attempt, cases: Sequence[Case]) -> Change | None:
 
 def merge_of(attempt: Attempt, cases: Sequence[Case]) -> Change | None:
     """Return what the files become by merging some hunks; None where it does not go through."""
+    if attempt.moves_what_moved:
+        # Two sides that move one file are in conflict, which no merge by one name would see.
+        return None
     diff = diff_of(attempt, cases)
     if diff not in attempt.merges:
         merge_ahead([attempt])
@@ -123,15 +127,23 @@ def merged(attempt: Attempt) -> Placement | None:
     """
     if attempt.ancestor is None:
         return None
-    files = merge_of(attempt, attempt.wanted)
+    files = merge_of(attempt, _wanted(attempt))
     if files is None:
         return None
     for case in attempt.open:
         settle(attempt, case)
+    if any(went_elsewhere(attempt, case) for case in attempt.open):
+        return None
     for case in attempt.open:
         # It merges with the others, if not alone.
         case.settle(Verdict.MERGED)
     return placed(attempt, files)
+
+
+def _wanted(attempt: Attempt) -> list[Case]:
+    """Return the hunks to merge: all, where they do not apply without those that landed."""
+    parted = made_at_home(attempt, attempt.wanted) is None
+    return attempt.cases if parted else attempt.wanted
 
 
 def settle(attempt: Attempt, case: Case) -> None:
@@ -140,6 +152,8 @@ def settle(attempt: Attempt, case: Case) -> None:
     if files is None:
         return
     if files == attempt.ours:
+        if went_elsewhere(attempt, case):
+            return
         case.settle(Verdict.LANDED, cause="a three-way merge of it changes nothing")
     elif case.fit and files == _as_it_fits(attempt, case):
         # The merge bears out where it fits unchanged.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpatch.jobs.replay.attempt import Placement, diff_of, difference, refused
-from vpatch.jobs.replay.blame import made_before, moved_to
+from vpatch.jobs.replay.blame import made_before, moved_to, went_elsewhere
 from vpatch.jobs.replay.clash import conflict
 from vpatch.jobs.replay.history import beneath_later, look_back, stands_elsewhere
 from vpatch.jobs.replay.merge import merged
+from vpatch.jobs.replay.scope import landed_astray
 from vpatch.values.errors import FormatError
 from vpatch.values.verdict import Verdict
 
@@ -55,19 +56,24 @@ def _settle(attempt: Attempt, case: Case) -> None:
     Lines that stand in a file more than once, and stood there before, prove nothing.
     """
     if case.there and case.is_near_there:
-        now, then = attempt.count(case.file, case.hunk.side(new=True))
-        gone = case.file.new is None and moved_to(attempt, case.file)
-        if (now > then or case.file.new is None) and not gone:
+        if _has_landed(attempt, case):
             case.settle(Verdict.LANDED, case.there.line)
-    elif case.fit and not case.fit.offset:
-        case.settle(Verdict.CLEAN, case.fit.line)
     elif case.fit:
         times, before = attempt.count(case.file, case.hunk.side(new=False))
-        if max(times, before) == 1:
-            case.settle(Verdict.OFFSET, case.fit.line)
-        elif attempt.ancestor is None:
-            note = f"its lines stand {times} times in {case.file.path}: the nearest were taken"
-            case.settle(Verdict.OFFSET, case.fit.line, note)
+        if max(times, before) == 1 or (not case.fit.offset and not attempt.fits_ancestor):
+            verdict = Verdict.OFFSET if case.fit.offset else Verdict.CLEAN
+            case.settle(verdict, case.fit.line)
+
+
+def _has_landed(attempt: Attempt, case: Case) -> bool:
+    """Whether a hunk that stands in a file is the change, and no twin of it."""
+    if case.fit and attempt.fits_ancestor:
+        # It could go in as well: the merge knows which of the two places is meant.
+        return False
+    now, then = attempt.count(case.file, case.hunk.side(new=True))
+    if case.file.new is None:
+        return not moved_to(attempt, case.file)
+    return now > then and not went_elsewhere(attempt, case) and not landed_astray(attempt, case)
 
 
 def _by_landmarks(attempt: Attempt) -> None:

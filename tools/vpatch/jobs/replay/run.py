@@ -143,9 +143,9 @@ class _Run:
         """Read the files at once that will be looked into, of all patches."""
         oids: set[str] = set()
         for attempt, made in zip(attempts, after, strict=True):
-            moved = any(case.fit and case.fit.offset for case in attempt.cases)
-            if made is None or moved or any(any(found) for found in attempt.there):
-                ancestor = attempt.ancestor
+            ancestor = attempt.ancestor
+            changed = not all(map(attempt.is_as_at_home, attempt.patch.files))
+            if made is None or changed or any(any(found) for found in attempt.there):
                 states = [attempt.state, ancestor.files if ancestor else {}]
                 states.append((ancestor.after if ancestor else None) or {})
                 oids |= {entry.oid for state in states for entry in state.values() if entry}
@@ -175,7 +175,7 @@ class _Run:
         return any(
             max(attempt.count(case.file, case.hunk.side(new=False))) > 1
             for case in attempt.cases
-            if case.fit and case.fit.offset
+            if case.fit and not attempt.is_as_at_home(case.file)
         )
 
     def _attempt(self, stage: Stage, patch: Patch, fits: Lines, there: Lines) -> Attempt:
@@ -219,8 +219,8 @@ class _Run:
     def _take(self, patch: Patch, placement: Placement, attempt: Attempt | None = None) -> None:
         unseen = attempt and not (self.setting.is_home or placement.solved)
         if attempt and unseen and _verdict(placement).good:
-            names = strayed(attempt, placement)
-            placement = misplaced(attempt, placement, names) if names else placement
+            strays = strayed(attempt, placement)
+            placement = misplaced(attempt, placement, strays) if strays else placement
         result = _result(patch, placement)
         if result.verdict.good:
             self.now |= placement.change
@@ -287,8 +287,8 @@ def _result(patch: Patch, placement: Placement) -> Result:
         _verdict(placement),
         tuple(placement.hunks),
         cause=placement.cause,
-        landed_in=_newest(hunk.landed_in for hunk in placement.hunks),
-        changed_since=_newest(hunk.changed_since for hunk in placement.hunks),
+        landed_in=_by_age(hunk.landed_in for hunk in placement.hunks)[-1],
+        changed_since=_by_age(hunk.changed_since for hunk in placement.hunks)[0],
         clash=placement.clash,
     )
     if result.verdict.good and result.landed_in:
@@ -308,9 +308,9 @@ def _unlocated(patch: Patch) -> Placement:
     return Placement(hunks, cause=cause, verdict=Verdict.CONFLICT)
 
 
-def _newest(names: Iterable[str]) -> str:
-    """Return the newest of some releases, empty where there is none."""
-    return max((name for name in names if name), key=version_of, default="")  # type: ignore[arg-type]
+def _by_age(names: Iterable[str]) -> list[str]:
+    """Return releases in order; an empty name where there is none."""
+    return sorted(filter(None, names), key=version_of) or [""]  # type: ignore[arg-type]
 
 
 def _commit(patch: Patch, change: Mapping[str, Entry | None], fallback: str) -> NewCommit:

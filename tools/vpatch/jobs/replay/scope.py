@@ -10,69 +10,121 @@ from vpatch.values.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from vpatch.jobs.replay.attempt import Attempt, Placement
+    from vpatch.jobs.replay.attempt import Attempt, Case, Placement
     from vpatch.jobs.replay.memory import Memory
-    from vpatch.values.diff import FileDiff, Hunk
+    from vpatch.values.diff import Hunk
     from vpatch.values.tree import Entry
 
-_MOVED = (Verdict.OFFSET, Verdict.MERGED)
+_MOVED = (Verdict.CLEAN, Verdict.OFFSET, Verdict.MERGED)
 
 
-def strayed(attempt: Attempt, found: Placement) -> dict[int, str]:
-    """Return the hunks that would stand in another function or class, and what to say of each.
+class Stray(NamedTuple):
+    """A line that would stand in another function or class than it was made in."""
 
-    A hunk is known by its number in the patch. Where the state that the patch was made on is
-    not at hand, or a file is no Python that can be read, nothing is said.
+    path: str
+    line: int
+    now: str
+    """Where it would stand; empty at a module's own level."""
+    was: str
+    """Where it was made."""
+
+    def __str__(self) -> str:
+        """Say it."""
+        where, home = self.now or "no function", self.was or "no function"
+        return f"{self.path}: line {self.line} would stand in {where}, it was made in {home}"
+
+
+def strayed(attempt: Attempt, found: Placement) -> dict[int, Stray]:
+    """Return the hunks that would stand in another function or class, by number in the patch.
+
+    Where the state that the patch was made on is not at hand, or a file is no Python that can
+    be read, nothing is said.
     """
-    moved = [n for n, hunk in enumerate(found.hunks) if hunk.verdict in _MOVED]
-    if not moved or attempt.ancestor is None or attempt.ancestor.after is None:
-        return {}
-    names = {}
-    for number in moved:
+    names: dict[int, Stray] = {}
+    for number, hunk in enumerate(found.hunks):
         case = attempt.cases[number]
         path = case.file.new or ""
-        at_home = attempt.ancestor.after.get(path)
-        now = found.change.get(attempt.renames.get(path, path))
-        if path.endswith(".py") and at_home and now:
-            line = found.hunks[number].new_start
-            there = _Place(attempt, case.file, case.hunk, case.number, at_home, now)
-            if text := there.difference(line):
-                names[number] = f"{path}: {text}"
+        if hunk.verdict in _MOVED and not attempt.is_as_at_home(case.file):
+            now = found.change.get(attempt.renames.get(path, path))
+            if stray := _stray(attempt, case, now, hunk.new_start):
+                names[number] = stray
     return names
+
+
+def landed_astray(attempt: Attempt, case: Case) -> bool:
+    """Whether a hunk stands already, but in another function or class than it was made in."""
+    now = attempt.state.get(case.file.new or "")
+    return bool(case.there and _stray(attempt, case, now, case.there.line))
+
+
+def in_its_scope(attempt: Attempt, case: Case, added: bytes) -> bool:
+    """Whether lines that a hunk adds, and a file holds once, stand where they were made."""
+    now = attempt.state.get(case.file.new or "")
+    place = _place(attempt, case, now)
+    if place is None:
+        return True
+    text = attempt.texts({"": now})[""]
+    first = next((offset for offset, line in place.added() if line + b"\n" in added), 0)
+    line = text[: text.index(added)].count(b"\n") + 1
+    return place.stray_at(first, line) is None
+
+
+def _stray(attempt: Attempt, case: Case, now: Entry | None, line: int | None) -> Stray | None:
+    place = _place(attempt, case, now)
+    return place.stray(line) if place else None
+
+
+def _place(attempt: Attempt, case: Case, now: Entry | None) -> _Place | None:
+    path = case.file.new or ""
+    ancestor = attempt.ancestor
+    at_home = ancestor.after.get(path) if ancestor and ancestor.after else None
+    if not (path.endswith(".py") and at_home and now and ancestor):
+        return None
+    placed = ancestor.lines[attempt.patch.files.index(case.file)][case.number]
+    return _Place(attempt, case.hunk, path, placed.line, at_home, now) if placed else None
 
 
 class _Place(NamedTuple):
     """One hunk, in the file that it was made in and in the one that it got into."""
 
     attempt: Attempt
-    file: FileDiff
     hunk: Hunk
-    number: int
+    path: str
+    start: int
+    """Its first line in the file that it was made in."""
     at_home: Entry
     now: Entry
 
-    def difference(self, line: int | None) -> str:
-        """Say it where a line stands in another function than at home."""
-        memory = self.attempt.setting.memory
-        home, here = (_known(memory, entry) for entry in (self.at_home, self.now))
+    def stray(self, line: int | None) -> Stray | None:
+        """Return a line that stands in another function than at home.
+
+        Args:
+            line: Where the hunk's first line is now, as far as is known.
+        """
         for was, now in self._pairs(line):
-            old, new = home.name_at(was), here.name_at(now)
-            if old is not None and new is not None and old != new:
-                return f"line {now} would stand in {_said(new)}, it was made in {_said(old)}"
-        return ""
+            if stray := self._compared(was, now):
+                return stray
+        return None
+
+    def stray_at(self, offset: int, line: int) -> Stray | None:
+        """Return the line of an offset in the hunk if it stands in another function there."""
+        return self._compared(self.start + offset, line)
+
+    def _compared(self, was: int, now: int) -> Stray | None:
+        memory = self.attempt.setting.memory
+        old = _known(memory, self.at_home).name_at(was)
+        new = _known(memory, self.now).name_at(now)
+        if old is None or new is None or old == new:
+            return None
+        return Stray(self.path, now, new, old)
 
     def _pairs(self, line: int | None) -> Iterator[tuple[int, int]]:
         """Yield where each line of code that the hunk adds is at home, and where now."""
-        at = self.attempt.patch.files.index(self.file)
-        ancestor = self.attempt.ancestor
-        placed = ancestor.lines[at][self.number] if ancestor else None
-        if placed is None:
-            return
         texts = self.attempt.texts({"home": self.at_home, "now": self.now})
         home, now = (texts[key].split(b"\n") for key in ("home", "now"))
         ways: Mapping[int, int] | None = None
-        for offset, added in self._added():
-            was = placed.line + offset
+        for offset, added in self.added():
+            was = self.start + offset
             guess = line + offset if line else 0
             if 0 < guess <= len(now) and now[guess - 1] == added == home[was - 1]:
                 yield was, guess
@@ -81,7 +133,7 @@ class _Place(NamedTuple):
             if was in ways:
                 yield was, ways[was]
 
-    def _added(self) -> Iterator[tuple[int, bytes]]:
+    def added(self) -> Iterator[tuple[int, bytes]]:
         """Yield each line of code that is added, and how far below the hunk's first it is."""
         at = 0
         for line in self.hunk.text.split(b"\n")[1:-1]:
@@ -106,7 +158,3 @@ def _known(memory: Memory, entry: Entry) -> Module:
     if entry.oid not in memory.modules:
         memory.modules[entry.oid] = Module(memory.texts([entry.oid])[entry.oid])
     return memory.modules[entry.oid]
-
-
-def _said(name: str) -> str:
-    return name or "no function"
