@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs.test_replay import one
 from support import Project, Upstream, lines, series_of
 from vpatch.jobs.replay import Setting, replay
 from vpatch.values.verdict import Verdict
@@ -14,7 +13,8 @@ from vpatch.values.verdict import Verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vpatch.values.verdict import Result
+    from vpatch.values.base import Base
+    from vpatch.values.verdict import Replay, Result
 
 A, B = "vllm/a.py", "vllm/b.py"
 BODY = "".join(f"        step_{n}()\n" for n in range(1, 10))
@@ -43,17 +43,20 @@ class Author:
     def on(self, patch: bytes, **releases: dict[str, str]) -> Result:
         """Return what becomes of a patch on the last of some releases."""
         bases = [self._upstream.release(n.replace("_", "."), f) for n, f in releases.items()]
-        return one(self._upstream, patch, bases[-1])
+        return self._replayed(patch, bases[-1]).results[0]
 
     def text(self, patch: bytes, path: str, files: dict[str, str]) -> str:
         """Return a file of v0.17.0 with the patch."""
-        own = self._upstream.bases["v0.16.0"]
-        base = self._upstream.release("v0.17.0", files)
+        found = self._replayed(patch, self._upstream.release("v0.17.0", files))
         repo = self._upstream.repo
+        return repo.blobs([repo.entries(found.tree)[path].oid])[0].decode()
+
+    def _replayed(self, patch: bytes, base: Base) -> Replay:
+        own = self._upstream.bases["v0.16.0"]
         series = series_of(own, {"1.patch": patch})
-        found = replay(Setting(repo, series, base, home=lambda: own, releases=[own, base]))
-        entry = repo.entries(found.tree)[path]
-        return repo.blobs([entry.oid])[0].decode()
+        releases = list(self._upstream.bases.values())
+        repo = self._upstream.repo
+        return replay(Setting(repo, series, base, home=lambda: own, releases=releases))
 
 
 @pytest.fixture
