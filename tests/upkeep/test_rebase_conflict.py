@@ -357,7 +357,7 @@ def test_it_is_kept_as_text_to_be_reviewed(stopped: Works) -> None:
     assert "Patch: 105-e.patch\nSeries: v0.16.0\nOnto: v0.18.0 (" in head
     key = head.rpartition("Conflict: ")[2]
     assert len(key) == 64
-    assert name == f"105-e@v0.18.0-{key[-12:]}.patch"
+    assert name == f"105-e@v0.18.0-{key[:6]}{key[-6:]}.patch"
     assert f"-upstream\n+{SOLVED}\n" in diff
     text = (stopped.series("v0.18.0") / "105-e.patch").read_text()
     assert text.endswith(diff)
@@ -411,6 +411,43 @@ def test_one_that_no_longer_fits_is_said_and_solved_again(stopped: Works) -> Non
         args = ("--onto", base, "--series", "v0.16.0")
         assert stopped.written(*args)["105-e.patch"] == "resolved"
         assert f"+{text}\n" in (stopped.series(base) / "105-e.patch").read_text()
+
+
+def test_one_conflict_of_two_changes(works: Works) -> None:
+    """Two forms of a patch clash in the same lines: how each was solved is kept."""
+    start = git(works.author.folder, "rev-parse", "HEAD~6")
+    for number, text in enumerate(("one", "two"), 1):
+        works.author.back(start)
+        change = {E: one(15), "vllm/new.py": f"{text}\n"}
+        patched(works, "105-e.patch", works.author.patch("Edit e", change))
+        shutil.rmtree(works.series("v0.18.0"), ignore_errors=True)
+        works.rebase("--onto", "v0.18.0", "--series", "v0.16.0", status=1)
+        solve(works)
+        assert works.written("--continue") == {"105-e.patch": "resolved"}
+        assert len(works.resolutions) == number
+
+
+def test_no_resolution_is_written_over(stopped: Works) -> None:
+    """A file of that name that solves another conflict is refused by its name, and stays."""
+    solve(stopped)
+    state = (stopped.place / "state.json").read_bytes()
+    work = stopped.place.parent / "kept"
+    shutil.copytree(stopped.place, work)
+    stopped.written("--continue")
+    [name] = stopped.resolutions
+    place = stopped.near.folder / "patches/resolutions" / name
+    head, _, key = place.read_text().partition("Conflict: ")
+    place.write_text(f"{head}Conflict: {'0' * 64}{key[64:]}")
+    kept = place.read_bytes()
+    shutil.rmtree(stopped.series("v0.18.0"))
+    work.rename(stopped.place)
+    assert (stopped.place / "state.json").read_bytes() == state
+    ran = stopped.near.run("rebase", "--continue", status=1)
+    assert ran.err == (
+        f"error: another conflict is solved there: {place}\n"
+        "hint: give that file another name, then run vpatch rebase --continue again\n"
+    )
+    assert place.read_bytes() == kept
 
 
 def test_a_change_that_no_patch_can_carry(stopped: Works) -> None:

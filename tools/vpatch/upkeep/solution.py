@@ -64,5 +64,9 @@ def keep_resolution(
     text = resolution_text(stop.patch, series, onto, stop.key, found.diff)
     # A change that no patch can carry is refused now, not by the next run.
     read_resolution(name, text)
-    files.write(folder.resolutions / name, text)
+    place = folder.resolutions / name
+    if place.exists() and read_resolution(str(place), files.read(place)).key != stop.key:
+        hint = f"give that file another name, then run {go_on} again"
+        raise RefusedError("another conflict is solved there", where=str(place), hint=hint)
+    files.write(place, text)
     return name

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _KEY = re.compile(rb"^Conflict: ([0-9a-f]{64})$", re.MULTILINE)
 _ONTO = re.compile(rb"^Onto: (\S+)", re.MULTILINE)
-_SHOWN = 12
-"""Digits of the key in a file's name: the last, since the first tell of the change alone."""
+_SHOWN = 6
+"""Digits of each end of the key in a file's name: the change, and what it clashed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Resolution:
 def resolution_name(patch: str, onto: Base, key: str) -> str:
     """Return the file name for the resolution of a patch's conflict."""
     stem = PurePosixPath(patch.removesuffix(".gz")).stem
-    return f"{stem}@{onto.name.replace('/', '-')}-{key[-_SHOWN:]}.patch"
+    return f"{stem}@{onto.name.replace('/', '-')}-{key[:_SHOWN]}{key[-_SHOWN:]}.patch"
 
 
 def resolution_text(patch: str, series: str, onto: Base, key: str, diff: bytes) -> bytes:
