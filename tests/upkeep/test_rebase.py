@@ -144,8 +144,24 @@ def test_the_release_that_took_it_is_named(works: Works) -> None:
     facts = 'title = "c"\nstate = "merged"\nas_of = 2026-01-02\nmerged_in = "v0.17.0"\n'
     (works.near.folder / "patches/upstream.toml").write_text(f"[[pr]]\nnumber = 103\n{facts}")
     works.written("--onto", "v0.17.0", "--series", "v0.16.0")
-    said = "landed in v0.17.0 (the base has every line of it)"
+    said = "landed in v0.17.0 (seen on v0.17.0: the base has every line of it)"
     assert f"# 103-c.patch: {said}" in works.rows("v0.17.0")
+
+
+def test_evidence_is_told_of_the_base_where_it_was_seen(works: Works) -> None:
+    """By what stands there, not where: later series copy the comment."""
+    held = '[[pr.landed_when]]\npath = "vllm/c.py"\ncontains = "five in words"\n'
+    facts = 'title = "c"\nstate = "merged"\nas_of = 2026-01-02\nmerged_in = "v0.17.0"\n'
+    said = f"[[pr]]\nnumber = 103\n{facts}{held}"
+    (works.near.folder / "patches/upstream.toml").write_text(said)
+    for version, text in (("0.17.6", "five in words"), ("0.17.7", "1\nfive in words")):
+        later = NEXT | {"vllm/c.py": lines(1, 40, l5=text)}
+        works.near.index.add(version, sdist(version, later))
+        works.written("--onto", f"v{version}")
+        assert (
+            "# 103-c.patch: landed in v0.17.0, changed since in v0.17.6 "
+            "(seen on v0.17.6: vllm/c.py has 'five in words')" in works.rows(f"v{version}")
+        )
 
 
 def test_patches_as_they_are_met_in_the_wild(works: Works) -> None:

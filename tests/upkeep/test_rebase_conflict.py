@@ -499,7 +499,10 @@ def test_a_patch_can_be_left_out(stopped: Works) -> None:
     done = stopped.written("--skip")
     assert done["105-e.patch"] == "skipped"
     assert done["106-e.patch"] == "rewritten"
-    said = "# 105-e.patch: left out by hand, it had no place on v0.18.0"
+    said = (
+        "# 105-e.patch: left out by hand, "
+        "it had no place on v0.18.0 and is not tried on later bases"
+    )
     assert said in stopped.rows("v0.18.0")
     assert not (stopped.series("v0.18.0") / "105-e.patch").exists()
     assert stopped.resolutions == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from vpatch.values.tree import Change
     from vpatch.values.verdict import Replay, Result
 
+# Where evidence stands in a file, which the next base has elsewhere.
+_LINE = re.compile(r":\d+( has ')")
 _FULL = 40
 """Digits of a blob's id."""
 _MANY = 500
@@ -134,20 +137,24 @@ def listing(
 
 
 def _left_out(result: Result, base: Base, facts: Mapping[int, PullRequest]) -> str:
-    """Return the comment that stands where a patch stood."""
+    """Return the comment that stands where a patch stood, here and in the series made of it."""
     name = result.patch.name
     if not result.verdict.good:
-        return f"# {name}: left out by hand, it had no place on {base.name}"
-    cause = result.cause
+        why = f"it had no place on {base.name} and is not tried on later bases"
+        return f"# {name}: left out by hand, {why}"
+    cause = _LINE.sub(r"\1", result.cause)
+    seen = f"seen on {base.name}: "
     if result.landed_in:
         where = f"landed in {result.landed_in}, changed since in {result.changed_since}"
         cause = cause.removesuffix(where).removesuffix("; ")
     else:
         known = facts.get(result.patch.pr or 0)
         took = known.merged_in if known else ""
-        where = f"landed in {took}" if _is_before(took, base) else f"in {base.name} already"
+        where = f"landed in {took}"
+        if not _is_before(took, base):
+            where, seen = f"in {base.name} already", ""
     evidence = printable(" ".join(cause.split()))
-    return f"# {name}: {where} ({evidence})" if evidence else f"# {name}: {where}"
+    return f"# {name}: {where} ({seen}{evidence})" if evidence else f"# {name}: {where}"
 
 
 def _is_before(release: str, base: Base) -> bool:
