@@ -203,8 +203,8 @@ def test_what_is_not_solved_is_refused(stopped: Works) -> None:
         "hint: solve them there, then run vpatch rebase --continue again\n"
     )
     text = (stopped.tree / E).read_text()
-    for left in ("=======\n", ">>>>>>> 105-e.patch\n", "||||||| mine\n"):
-        (stopped.tree / E).write_text(lines(1, 40, l15=f"{SOLVED}\n{left.strip()}"))
+    for left in ("<<<<<<< v0.18.0", ">>>>>>> 105-e.patch", "||||||| mine"):
+        (stopped.tree / E).write_text(lines(1, 40, l15=f"{SOLVED}\n{left}\n======="))
         ran = stopped.near.run("rebase", "--continue", status=1)
         assert f"conflict markers are left: {stopped.tree}/{E}:16" in ran.err
     (stopped.tree / E).write_text(CLASH[E])
@@ -220,7 +220,7 @@ def test_what_is_not_solved_is_refused(stopped: Works) -> None:
 
 
 def test_lines_that_only_look_like_markers(works: Works) -> None:
-    """A document may underline a title with seven signs, before the conflict and in it."""
+    """A document may underline titles with seven signs, and show what a conflict is."""
     title = "Example\n=======\n"
     author = works.author
     start = title + lines(1, 20)
@@ -233,8 +233,8 @@ def test_lines_that_only_look_like_markers(works: Works) -> None:
     works.written("--onto", "v0.16.2", "--series", "v0.16.0")
     works.rebase("--onto", "v0.16.3", status=1)
     place = works.tree / "docs/a.rst"
-    solved = title + lines(1, 20, l9="upstream\nAnother\n=======")
-    place.write_text(f"{solved}=======\n")
+    solved = title + lines(1, 20, l9="upstream\nAnother\n=======\nMore\n=======")
+    place.write_text(f"{solved}>>>>>>>\n")
     ran = works.near.run("rebase", "--continue", status=1)
     assert "conflict markers are left" in ran.err
     place.write_text(solved)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from vpatch.values.verdict import Clash
 
-_MARKER = re.compile(rb"^(<{7}|\|{7}|={7}|>{7})(?: .*)?\r?$", re.MULTILINE)
+# Not the line of seven = between them, which underlines a title as well.
+_MARKER = re.compile(rb"^(<{7}|\|{7}|>{7})(?: .*)?\r?$", re.MULTILINE)
 # What mergetools, editors and Python leave beside the files that somebody works on.
 _LEFT = ("*.orig", "*.rej", "*~", ".*.sw?", "__pycache__/", "*.py[co]", ".*_cache/")
 # Before upstream's .gitattributes: the bytes of a file are its content, both ways.
