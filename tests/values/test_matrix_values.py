@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from samples import fast, wide
 
 from support import series_of
 from vpatch.values.errors import BadInputError, FormatError
+from vpatch.values.facts import Landmark, PullRequest
 from vpatch.values.matrix import (
     Matrix,
     Missing,
@@ -154,7 +156,7 @@ def test_what_is_asked_by_name_must_be_answered() -> None:
 
 
 def test_a_series_is_known_by_its_patches() -> None:
-    """Another byte, another name, another order: another digest."""
+    """Another byte, another name, another order: another digest; so when it landed."""
     diff = b"--- a/f\n+++ b/f\n@@ -1 +1 @@\n-one\n+two\n"
     one = {"1.patch": diff, "2.patch": diff}
     others = [
@@ -164,12 +166,14 @@ def test_a_series_is_known_by_its_patches() -> None:
         {"1.patch": diff},
     ]
 
-    def digest(patches: dict[str, bytes]) -> str:
-        return digest_of(series_of(None, patches).patches)
+    def digest(patches: dict[str, bytes], *marks: Landmark, why: str = "") -> str:
+        known = PullRequest(1, "One", "open", date(2026, 1, 2), why=why, landed_when=marks)
+        return digest_of(series_of(None, patches).patches, {1: known})
 
-    assert digest(one) == digest(dict(one))
+    assert digest(one) == digest(dict(one)) == digest(one, why="It is faster.")
     digests = {digest(patches) for patches in (one, *others)}
-    assert len(digests) == 1 + len(others)
+    digests |= {digest(one, Landmark("f", "two")), digest(one, Landmark("g", "two"))}
+    assert len(digests) == 3 + len(others)
 
 
 @pytest.mark.parametrize("said", ["0/3", "4/3", "1", "1/", "/1", "-1/3", "1/3/3", "a/b", "1/0"])

@@ -140,7 +140,7 @@ def made(
     name = canonical(series or session.folder.serving(session.usual_base()))
     carried = session.folder.series(name)
     solved = (one.patch for one in session.folder.all_resolutions())
-    digest = digest_of([*carried.patches, *solved])
+    digest = digest_of([*carried.patches, *solved], session.facts)
     # In every part all of them: what became of a patch may rest on the releases before.
     found = bring(session.bases, named(session.bases, text, say))
     if not found:

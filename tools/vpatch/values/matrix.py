@@ -14,11 +14,13 @@ from packaging.version import Version
 
 from vpatch.values.base import version_of
 from vpatch.values.errors import BadInputError, FormatError
+from vpatch.values.paths import encode
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
 
 Cell = dict[str, Any]
@@ -91,7 +93,8 @@ class Matrix:
 
     series: str
     digest: str
-    """Tells this series, and how its conflicts are solved, from another of its name."""
+    """Tells this series, how its conflicts are solved, and by what its patches have landed,
+    from another of its name."""
     patches: tuple[str, ...]
     found: Mapping[str, Row | Missing]
     """By base, in the order of `in_order`."""
@@ -196,16 +199,20 @@ def in_order(names: Iterable[str]) -> list[str]:
     return sorted(found, key=lambda name: (not found[name], found[name] or Version("0"), name))
 
 
-def digest_of(patches: Iterable[Patch]) -> str:
+def digest_of(patches: Iterable[Patch], facts: Mapping[int, PullRequest]) -> str:
     """Return what tells some patches from all others, 64 hex digits.
 
     Args:
         patches: Those of a series, and those that solve its conflicts.
+        facts: What is known of each pull request; only when it landed changes a result.
     """
     found = hashlib.sha256()
     for patch in patches:
         found.update(f"{patch.name} {len(patch.raw)}\n".encode())
         found.update(patch.raw)
+    for number, known in sorted(facts.items()):
+        for mark in known.landed_when:
+            found.update(encode(f"{number} {mark.path!r} {mark.contains!r}\n"))
     return found.hexdigest()
 
 
