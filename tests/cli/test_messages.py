@@ -246,6 +246,30 @@ def test_a_pipe_gets_plain_text(shop: Shop, verb: str) -> None:
     assert all(line == line.rstrip() for line in ran.stdout.splitlines())
 
 
+def test_a_machine_without_git(shop: Shop, tmp_path: Path) -> None:
+    """It is no bug of vpatch's, and the way out is said."""
+    env = shop.desk.env | {"PATH": str(tmp_path)}
+    command = shop.desk.command("status")
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode == 3
+    assert ran.stderr == ("error: git could not be started\nhint: install git 2.38 or newer\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_answer_without_room(shop: Shop) -> None:
+    """A full disk is said to be one; a closed output leaves the exit status alone."""
+    command = [*shop.desk.command("status"), "--base", "v0.16.0"]
+    with Path("/dev/full").open("wb") as out:
+        ran = subprocess.run(
+            command, env=shop.desk.env, stdout=out, stderr=subprocess.PIPE, check=False
+        )
+    assert ran.returncode == 3
+    assert b"error: no room for the answer\nhint: make room there\n" in ran.stderr
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    ran = subprocess.run(closed, env=shop.desk.env, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_a_reader_that_had_enough(shop: Shop) -> None:
     """``vpatch status | head -0``: no complaint about the closed pipe."""
     reader, writer = os.pipe()

@@ -28,6 +28,8 @@ ONTO = ("--onto", "v0.18.0")
     [
         ((), "Give --onto BASE, or one of --continue, --skip, --abort."),
         (("--onto", "v0.17.0", "--continue"), "Give --onto BASE, or one of"),
+        (("--continue", "--skip"), "Give --onto BASE, or one of"),
+        (("--skip", "--abort"), "Give --onto BASE, or one of"),
         (("--abort", "--dry-run"), "--abort takes no --series and no --dry-run."),
         (("--skip", "--series", "v0.16.0"), "--skip takes no --series and no --dry-run."),
         (("--onto",), "requires an argument"),

@@ -55,6 +55,14 @@ def test_bases_at_hand(stocked: Desk) -> None:
     assert f"v0.16.0  {found[1]['commit'][:12]}  vllm-0.16.0.tar.gz" in out
 
 
+def test_one_release_by_two_names(stocked: Desk) -> None:
+    """``0.16`` is v0.16.0, whether it is at hand or not, and never a second base."""
+    for name in ("0.16", "v0.16", "v0.16.0"):
+        found = stocked.json("bases", "--fetch", name)["bases"]
+        assert [base["name"] for base in found] == ["v0.16.0"]
+    assert sum("vllm-0.16.0.tar.gz" in path for path in stocked.index.asked) == 1
+
+
 def test_latest(stocked: Desk) -> None:
     """Latest is the newest release that is final; a candidate can be named."""
     found = stocked.json("bases", "--fetch", "latest")["bases"]

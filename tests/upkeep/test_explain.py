@@ -372,7 +372,7 @@ def test_a_conflict_that_somebody_solved(land: Land, tmp_path: Path) -> None:
     assert found.as_json()["solved"] == "resolved as patches/resolutions/how.patch"
     assert list(told(found))[-4:] == [
         "",
-        "#100 has a place all the same: merged",
+        "#100 is put in all the same: merged",
         "  resolved as patches/resolutions/how.patch",
         "note: only the releases at hand were asked",
     ]

@@ -71,6 +71,13 @@ def test_what_a_text_means(bases: Bases, told: Told, text: str, meant: list[str]
     assert sorted(named(bases, text, told.say)) == meant
 
 
+def test_an_open_beginning_goes_back_to_what_is_at_hand(bases: Bases, told: Told) -> None:
+    """An index has every release there ever was: nobody means to fetch them all."""
+    bases.get("v0.16.0")
+    assert sorted(named(bases, "..v0.17.0", told.say)) == ["v0.16.0", "v0.17.0"]
+    assert sorted(named(bases, "v0.14.0..v0.14.9", told.say)) == ["v0.14.0"]
+
+
 def test_a_name_counts_more_than_a_range(bases: Bases, told: Told) -> None:
     """What stands in a range alone may be a gap; what is named may not, in either order."""
     for text in ("v0.15.0,v0.14.0..v0.16.0", "v0.14.0..v0.16.0,0.15.0"):

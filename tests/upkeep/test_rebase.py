@@ -240,7 +240,7 @@ def test_a_base_with_its_own_series_has_nothing_to_do(works: Works) -> None:
     assert works.written("--onto", "v0.17.0") == {}
     ran = works.near.run("rebase", "--onto", "v0.17.0", "--series", "v0.16.0", status=1)
     assert "error: there is a series for v0.17.0 already: " in ran.err
-    assert "hint: delete that folder first; git has it" in ran.err
+    assert "hint: move that folder away first; without --series" in ran.err
     assert state_of(works.near.folder) == before
 
 

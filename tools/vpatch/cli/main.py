@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
 import io
@@ -144,14 +145,7 @@ def _pass_json_on(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit status."""
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.unraisablehook = _deliver_again
-    # A short run makes little garbage; looking for it costs a tenth of `status`.
-    gc.set_threshold(100_000)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # An old locale can't show every name; standard error escapes them of itself.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _prepare()
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -165,12 +159,39 @@ def main() -> NoReturn:
     except VpatchError as error:
         status = _explain(error)
     except BrokenPipeError:
-        # The reader of a pipe had enough; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of a pipe had enough.
+        _drop_output()
         status = 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            status = _report_bug(error)
+        else:
+            # Everything that vpatch writes itself says where; this is the answer.
+            _drop_output()
+            status = _explain(VpatchError("no room for the answer", hint="make room there"))
     except Exception as error:  # noqa: BLE001, whatever it is, nobody wants to see it raw
         status = _report_bug(error)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _prepare() -> None:
+    """Set up signals, the collector of garbage, and standard output."""
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.unraisablehook = _deliver_again
+    # A short run makes little garbage; looking for it costs a tenth of `status`.
+    gc.set_threshold(100_000)
+    if sys.stdout is None:
+        # Somebody closed it: the exit status is all that is asked for.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123, to the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An old locale can't show every name; standard error escapes them of itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: Python would complain of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _deliver_again(lost: sys.UnraisableHookArgs) -> None:

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 @options.onto
 @options.series
 @click.option("--dry-run", is_flag=True, help="Only say what would be written.")
-@click.option(
-    "--continue", "step", flag_value="continue", help="Go on: the conflict is solved."
-)
-@click.option("--skip", "step", flag_value="skip", help="Go on without the patch in conflict.")
-@click.option("--abort", "step", flag_value="abort", help="Give the rebase up.")
+@click.option("--continue", "go_on", is_flag=True, help="Go on: the conflict is solved.")
+@click.option("--skip", is_flag=True, help="Go on without the patch in conflict.")
+@click.option("--abort", is_flag=True, help="Give the rebase up.")
 @options.json
 @click.pass_obj
 def command(
     session: Session,
     onto: str | None,
     series: str | None,
-    step: str | None,
     *,
+    go_on: bool,
+    skip: bool,
+    abort: bool,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -50,7 +50,10 @@ def command(
       vpatch rebase --onto v0.17.0
       vpatch rebase --continue
     """
-    if bool(onto) == bool(step):
+    given = {"continue": go_on, "skip": skip, "abort": abort}
+    steps = [name for name, is_given in given.items() if is_given]
+    step = steps[0] if steps else ""
+    if bool(onto) + len(steps) != 1:
         raise click.UsageError("Give --onto BASE, or one of --continue, --skip, --abort.")
     if step and (series or dry_run):
         raise click.UsageError(f"--{step} takes no --series and no --dry-run.")

@@ -34,7 +34,7 @@ def named(bases: Bases, text: str | None, say: Say) -> dict[str, bool]:
         bases: The bases at hand, and the way to more.
         text: Names and ranges with commas between: ``v0.16.0..v0.20.0,main``. A range has
             every final release from one to the other, and of others those at hand; either
-            end may be open. None means all releases at hand.
+            end may be open, the first up to the oldest at hand. None means all at hand.
         say: Told where the package index gives no answer.
 
     Raises:
@@ -47,7 +47,8 @@ def named(bases: Bases, text: str | None, say: Say) -> dict[str, bool]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         if ".." in part:
             known = known or _known(bases, say)
-            found = dict.fromkeys(_between(part, known), True) | found
+            here = [v for base in bases.releases() if (v := version_of(base.name))]
+            found = dict.fromkeys(_between(part, known, min(here, default=None)), True) | found
         else:
             found[canonical(part)] = False
     if not found:
@@ -65,13 +66,14 @@ def _known(bases: Bases, say: Say) -> dict[Version, str]:
     return found | {version: name for name, version in at_hand.items() if version}
 
 
-def _between(text: str, known: Mapping[Version, str]) -> list[str]:
+def _between(text: str, known: Mapping[Version, str], oldest: Version | None) -> list[str]:
     first, _, last = text.partition("..")
     last = "" if last == "latest" else last
     for end in filter(None, (first, last)):
         if version_of(end) is None:
             raise BadInputError("a range ends at releases", where=text, hint=_HINT)
-    low, high = version_of(first), version_of(last)
+    # An index has hundreds of releases: an open beginning is the oldest one at hand.
+    low, high = version_of(first) or oldest, version_of(last)
     found = [
         name
         for version, name in known.items()

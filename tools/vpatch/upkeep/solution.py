@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpatch.doors import files
+from vpatch.doors.git import Repo
 from vpatch.jobs.checkout.conflict import read_solution
 from vpatch.values.errors import RefusedError
 from vpatch.values.resolution import read_resolution, resolution_name, resolution_text
+from vpatch.values.scope import scopes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from vpatch.jobs.folder import Folder
@@ -63,10 +66,26 @@ def keep_resolution(
     name = resolution_name(stop.patch, onto, stop.key)
     text = resolution_text(stop.patch, series, onto, stop.key, found.diff)
     # A change that no patch can carry is refused now, not by the next run.
-    read_resolution(name, text)
+    paths = read_resolution(name, text).patch.paths
+    if broken := _no_python(tree, stop.onto, paths):
+        raise RefusedError(
+            "no Python any more",
+            where=", ".join(str(tree / path) for path in broken[:_NAMED]),
+            hint=f"mend it there, then run {go_on} again; python -m py_compile says where",
+        )
     place = folder.resolutions / name
     if place.exists() and read_resolution(str(place), files.read(place)).key != stop.key:
         hint = f"give that file another name, then run {go_on} again"
         raise RefusedError("another conflict is solved there", where=str(place), hint=hint)
     files.write(place, text)
     return name
+
+
+def _no_python(tree: Path, onto: str, paths: Iterable[str]) -> list[str]:
+    """Return the files that Python could read before they were solved, and cannot now."""
+    repo = Repo(tree / ".git", work_tree=tree, private=False)
+    now = {p: tree / p for p in sorted(paths) if p.endswith(".py") and (tree / p).is_file()}
+    broken = [path for path, place in now.items() if scopes_of(files.read(place)) is None]
+    before = repo.entries(onto, broken) if broken else {}
+    texts = dict(zip(before, repo.blobs([e.oid for e in before.values()]), strict=True))
+    return [path for path in broken if scopes_of(texts.get(path, b"")) is not None]

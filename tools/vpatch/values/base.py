@@ -42,6 +42,14 @@ def version_of(name: str) -> Version | None:
         return None
 
 
+def same_release(name: str, other: str) -> bool:
+    """Whether two names mean one release: ``0.17`` is ``v0.17.0``."""
+    version = version_of(name)
+    # git-describe(1) names a commit behind a release by that release.
+    described = "-g" in name or "-g" in other
+    return version is not None and not described and version == version_of(other)
+
+
 def canonical(name: str) -> str:
     """Return a base's name as folders and tags spell it: releases with a ``v``."""
     return f"v{name.removeprefix('v')}" if re.match(r"\d", name) and version_of(name) else name

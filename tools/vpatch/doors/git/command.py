@@ -7,6 +7,9 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+# Else GitPython can't even be imported where there is no git, and nobody could say so.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 from git import GitCommandNotFound
 from git.cmd import Git
 

@@ -18,7 +18,7 @@ from vpatch.doors.files import lock, write
 from vpatch.doors.git import Repo, init
 from vpatch.jobs.bases.archive import stream_archive
 from vpatch.jobs.bases.remote import Remote, address, shown, states
-from vpatch.values.base import Base, canonical, is_commit, version_of
+from vpatch.values.base import Base, canonical, is_commit, same_release, version_of
 from vpatch.values.errors import BadInputError, FormatError, VpatchError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Bases:
         at_hand = self.at_hand()
         # What a git remote calls a release is the release; the index's copy comes second.
         for base in sorted(at_hand, key=lambda b: b.source == shown(self._url))[::-1]:
-            if base.name == wanted:
+            if base.name == wanted or same_release(base.name, wanted):
                 return base
         if is_commit(name):
             found = {b.commit: b for b in at_hand if b.commit.startswith(name)}
@@ -198,14 +198,16 @@ class Bases:
     # From the package index
 
     def _from_index(self, name: str) -> Base:
-        ref = f"{_INDEX_REFS}{self._package}/{name}"
+        archives = {f"v{version}": one for version, one in self.index.archives().items()}
+        named = next((own for own in archives if same_release(own, name)), name)
+        ref = f"{_INDEX_REFS}{self._package}/{named}"
         if commit := self.store.tip(ref):
             # Another run fetched it while this one waited for the lock.
-            return Base(name, commit, self.store.refs(ref)[ref][1])
-        version = version_of(name)
-        archive = self.index.archives().get(version) if version else None
+            return Base(named, commit, self.store.refs(ref)[ref][1])
+        archive = archives.get(named)
         if archive is None:
             raise self._no_archive(name)
+        name = named
         path = self._cache / "downloads" / archive.filename
         self._download(archive, path)
         commit = self._import(path, name, archive.sha256, ref)

@@ -48,7 +48,7 @@ def _lines(found: Explanation, width: int) -> Iterator[str]:
     else:
         yield from _conflict(found, width)
     if found.solved:
-        solved = f"{label} has a place all the same: {found.solved.verdict.value}"
+        solved = f"{label} is put in all the same: {found.solved.verdict.value}"
         yield from ("", solved, *_reasons(found.solved.cause, width))
     for note in [*found.notes, *_missing(found)]:
         yield from _wrapped(f"note: {note}", width)
@@ -86,7 +86,9 @@ def _reasons(cause: str, width: int) -> Iterator[str]:
 def _conflict(found: Explanation, width: int) -> Iterator[str]:
     label, base, verdict = _label(found.result.patch), found.base.name, found.result.verdict
     lost = f"{len(found.hunks)} of {len(found.result.hunks)} hunks" if found.hunks else ""
-    yield f"{label} has no place on {base}: {verdict.value}{f', {lost}' if lost else ''}"
+    by_itself = ", by itself" if found.solved else ""
+    said = ", ".join(filter(None, (verdict, lost)))
+    yield f"{label} has no place on {base}{by_itself}: {said}"
     breaks = {hunk.broke for hunk in found.hunks}
     if found.broke and breaks != {found.broke}:
         yield from _wrapped(_broken(found.broke), width)

@@ -39,7 +39,7 @@ def source_for(
         raise RefusedError(
             f"there is a series for {onto.name} already",
             where=str(folder.patches / onto.name),
-            hint="delete that folder first; git has it",
+            hint="move that folder away first; without --series, what it holds stays",
         )
     if is_there:
         return None if own and own[1] == onto.commit else onto.name
