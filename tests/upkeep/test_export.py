@@ -110,6 +110,26 @@ def tree(checkout: Path) -> str:
     return git(checkout, "write-tree")
 
 
+def test_git_am_takes_files_whose_lines_end_in_cr(desk: Desk, tmp_path: Path) -> None:
+    """In a mailbox they are encoded, since git am drops each CR; one base on, as well."""
+    start = lines(1, 30).replace("\n", "\r\n")
+    change = {"vllm/a.txt": start.replace("line 15", "fünfzehn"), "vllm/b.py": "b = 2\n"}
+    author = Project(tmp_path / "author", {"vllm/a.txt": start, "vllm/b.py": "b = 1\n"})
+    raw = author.patch("Für Ä\n\nA body.\nFrom here on.", change)
+    desk.write_series("v0.16.0", {"101-crlf.patch": raw})
+    office = Office(nearer(desk), ["101-crlf.patch"])
+    for base, top in (("v0.16.0", ""), ("v0.17.0", "top\r\n")):
+        files = {"vllm/a.txt": top + start, "vllm/b.py": "b = 1\n"}
+        desk.index.add(base[1:], sdist(base[1:], files))
+        out, wanted = office.export(base, "mbox")
+        checkout = office.checkout(base)
+        git(checkout, "am", "-q", str(out / f"{base}.mbox"))
+        assert git(checkout, "rev-parse", "HEAD^{tree}") == wanted
+        assert git(checkout, "log", "-1", "--format=%an: %s") == "Ada: Für Ä"
+        assert "\nFrom here on." in git(checkout, "log", "-1", "--format=%b")
+        assert (checkout / "vllm/a.txt").read_bytes().decode() == top + change["vllm/a.txt"]
+
+
 @pytest.mark.parametrize("base", BASES)
 def test_git_am_takes_the_mailbox(office: Office, base: str) -> None:
     """One commit a patch with its author and subject, and the tree of the replay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import dataclass
 from email.utils import format_datetime
@@ -21,6 +22,7 @@ _SUBJECT = re.compile(rb"^Subject: ", re.MULTILINE)
 _END = re.compile(rb"^---[ \t]*$", re.MULTILINE)
 # git-mailsplit(1) takes such a line of a message for the next mail.
 _SPLITTING = re.compile(rb"^From ", re.MULTILINE)
+_TRANSFER = re.compile(rb"(?im)^Content-Transfer-Encoding:.*\n([ \t].*\n)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +67,9 @@ def mail_for(patch: Patch) -> Mail:
 def in_mailbox(mail: bytes) -> bytes:
     """Return a patch file as it stands among others in one mailbox."""
     first, _, rest = mail.partition(b"\n")
+    header, _, body = rest.partition(b"\n\n")
+    if b"\r\n" in body:
+        # git-mailsplit(1) drops each CR at the end of a line, but for what is encoded.
+        header = _TRANSFER.sub(b"", header + b"\n") + b"Content-Transfer-Encoding: base64\n"
+        return first + b"\n" + header + b"\n" + base64.encodebytes(body)
     return first + b"\n" + _SPLITTING.sub(b">From ", rest)
