@@ -361,7 +361,7 @@ def test_a_record_that_is_broken_hides_nothing(shop: Shop, env: Environment) -> 
 
 
 def test_what_is_compiled_tells_nothing(shop: Shop, env: Environment, tmp_path: Path) -> None:
-    """A patch of kernels and Python: refused, and verify says what it cannot see."""
+    """A patch of kernels and Python: refused, also with its Python half in, and never whole."""
     source = SOURCE | {"csrc/k.cu": lines(1, 9)}
     shop.desk.index.add("0.16.0", sdist("0.16.0", source))
     author = Project(tmp_path / "kernels", source)
@@ -373,8 +373,11 @@ def test_what_is_compiled_tells_nothing(shop: Shop, env: Environment, tmp_path: 
     assert "csrc/k.cu" in ran.err
     assert "vpatch wheel --base v0.16.0 --from-source" in ran.err
     by_hand(env, *patches.values())
-    ran = shop.near.run("verify", "--python", str(env.root))
+    assert held(shop, env, status=1) == ["unseen"]
+    ran = shop.near.run("verify", "--python", str(env.root), status=1)
     assert "#401: what is compiled tells nothing of csrc/k.cu" in ran.out
+    assert ran.out.endswith("not seen to be in, of v0.16.0 on v0.16.0: #401\n")
+    assert refused(shop, env, "apply").err.startswith("error: 401-kernel.patch changes what is")
 
 
 # What is refused

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from cli.shop import NAMES, SOURCE, Shop
+from environments import Environment
 from support import Desk, Project, git, lines, sdist, tree_of
 from wheels import Archive, contents
 
@@ -423,6 +424,13 @@ def test_from_source(compiling: Shop) -> None:
     assert whole["vllm/_C.abi3.so"].startswith(b"// fast")
     assert whole["vllm/b.py"] == b"fast = True\n"
     assert [one["pr"] for one in found["patches"]] == [201, 202]
+    # What is compiled cannot be seen where it is installed, and the wheel's record stands for it.
+    env = Environment.made(compiling.desk.folder / "env")
+    env.pip("install", "-q", "--no-deps", str(path))
+    answer = compiling.near.json("verify", "--python", str(env.root))
+    assert [one["applied"] for one in answer["patches"]] == ["yes", "yes"]
+    ran = compiling.near.run("apply", "--python", str(env.root))
+    assert "already patched as a wheel" in ran.out
 
 
 def test_nothing_was_compiled(compiling: Shop) -> None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from vpatch.cli import show
 from vpatch.cli.session import Terminal
 from vpatch.values.errors import FormatError, RefusedError
+from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from vpatch.cli.session import Asked, Ready, Session
     from vpatch.cli.target import Target
     from vpatch.jobs.installation import Delivery, Installation, Note
@@ -36,6 +39,15 @@ class Seen:
     """Of an installed vLLM: files that its distribution brought otherwise than the base."""
     notes: tuple[str, ...] = ()
     """What else is to be said to people."""
+
+    @property
+    def lacking(self) -> list[Result]:
+        """Patches that are needed and not seen to be in."""
+        return [
+            result
+            for result, state in self.patches
+            if result.verdict.good and result.verdict is not Verdict.LANDED and state != "yes"
+        ]
 
     def as_json(self) -> dict[str, object]:
         """Return its part of the JSON of ``verify``."""
@@ -130,7 +142,7 @@ def look(asked: Asked, target: Target, ready: Ready) -> Seen:
     replay = ready.replay
     states = held_states(target, replay, ready.made)
     found = compare(target, replay, ready.made)
-    notes = [*_on_compiled(replay), *_on_record(asked, target, states)]
+    notes = [*_on_compiled(replay, target.carried), *_on_record(asked, target, states)]
     if found.own:
         notes.append(
             f"not as in {replay.base.name}, but as {target.label} brings it: "
@@ -140,14 +152,14 @@ def look(asked: Asked, target: Target, ready: Ready) -> Seen:
     return Seen(found.drift, patches, found.own, tuple(notes))
 
 
-def _on_compiled(replay: Replay) -> list[str]:
+def _on_compiled(replay: Replay, carried: Container[str]) -> list[str]:
     from vpatch.values.compiled import compiled  # noqa: PLC0415, lazy
 
     return [
         f"{show.label(result.patch)}: what is compiled tells nothing of "
         + ", ".join(compiled(change))
         for result, change in zip(replay.results, replay.changes, strict=True)
-        if compiled(change)
+        if compiled(change) and result.patch.sha256 not in carried
     ]
 
 

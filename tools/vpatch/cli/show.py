@@ -42,6 +42,7 @@ _COLOURS = {
     "no": "yellow",
     "drifted": "bold red",
     "partly": "bold red",
+    "unseen": "bold red",
 }
 
 

@@ -57,7 +57,7 @@ def command(
     with session.replayed(asked, lent(target)) as ready:
         seen = _seen(session, asked, target, ready)
         pending = target.interrupted()
-        ok = not seen.drift and ready.replay.ok and not pending
+        ok = not (seen.drift or seen.lacking or pending) and ready.replay.ok
         if as_json:
             answer = {"base": found.as_json(), "target": str(target.root), "ok": ok}
             show.print_json(answer | seen.as_json())
@@ -90,9 +90,13 @@ def _print(asked: Asked, target: Target, ready: Ready, seen: Seen, *, ok: bool) 
         show.print_note(note)
     if target.interrupted():
         click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
-    count = len(seen.drift)
-    names = f"{count} files differ" if count != 1 else "1 file differs"
     whole = f"{asked.name} on {asked.base.name}"
-    click.echo(
-        f"{target.root} holds {whole}, nothing differs" if ok else f"{names} from {whole}"
-    )
+    if ok:
+        click.echo(f"{target.root} holds {whole}, nothing differs")
+    elif seen.lacking and not seen.drift:
+        missed = ", ".join(show.label(result.patch) for result in seen.lacking)
+        click.echo(printable(f"not seen to be in, of {whole}: {missed}"))
+    else:
+        count = len(seen.drift)
+        names = f"{count} files differ" if count != 1 else "1 file differs"
+        click.echo(f"{names} from {whole}")

@@ -18,7 +18,7 @@ from vpatch.values.record import digest_from
 from vpatch.values.tree import Entry, blob_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from pathlib import Path
 
     from vpatch.doors.git import Repo
@@ -50,36 +50,43 @@ def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
         made: Where the replay's objects are.
 
     Returns:
-        ``yes``, ``partly``, ``no`` or ``drifted`` for each patch. A file is known by its states
-        in the replay; where it is in none of them, the patch's hunks are looked for in it.
-        ``drifted`` is where neither their new lines are there nor the old ones.
+        ``yes``, ``partly``, ``no``, ``drifted`` or ``unseen`` for each patch. A file is known by
+        its states in the replay; where it is in none of them, the patch's hunks are looked for
+        in it. ``drifted`` is where neither their new lines are there nor the old ones.
+        ``unseen`` is what is compiled, unless the installation's own record names the patch.
     """
     reached = reach(_originals(target), replay, made)
     strange = {path for path in reached.there if reached.at[path] is None}
     look = _Look(made, target.places.site, strange)
+    carried = target.carried
     return [
-        _state(result, steps, reached.at, look)
+        _state(result, steps, reached.at, look, carried)
         for result, steps in zip(replay.results, reached.states.steps, strict=True)
     ]
 
 
 def _state(
-    result: Result, steps: Mapping[str, int], at: Mapping[str, int | None], look: _Look
+    result: Result,
+    steps: Mapping[str, int],
+    at: Mapping[str, int | None],
+    look: _Look,
+    carried: Container[str],
 ) -> str:
     if not result.verdict.good:
         return "no"
     # A patch that changes nothing has landed: its files are to be in any known state.
     wanted = steps or dict.fromkeys(result.patch.paths, 0)
-    # Tests and pages are not installed; what is compiled tells nothing.
+    whole = "unseen" if compiled(steps) and result.patch.sha256 not in carried else "yes"
+    # Tests and pages are not installed.
     inside = [path for path in wanted if path in at]
     if not inside:
-        return "no" if compiled(wanted) else "yes"
+        return whole
     known = [(path, reached) for path in inside if (reached := at[path]) is not None]
     found: list[bool | None] = [reached >= wanted[path] for path, reached in known]
     if lost := [path for path in inside if at[path] is None]:
         found += look.hunks(result.patch, lost)
     if any(found):
-        return "yes" if all(found) else "partly"
+        return whole if all(found) else "partly"
     return "drifted" if None in found else "no"
 
 

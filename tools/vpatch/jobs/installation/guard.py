@@ -11,7 +11,7 @@ from vpatch.values.compiled import compiled
 from vpatch.values.errors import BadInputError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
     from vpatch.doors.git import Repo
     from vpatch.doors.python import Installed
@@ -95,13 +95,19 @@ def refuse_damaged(places: Places, note: Note, again: str) -> None:
         raise RefusedError("kept originals are damaged", where=_shown(damaged), hint=again)
 
 
-def refuse_compiled(replay: Replay) -> None:
+def refuse_compiled(replay: Replay, carried: Container[str]) -> None:
     """Refuse a series that changes what only a build turns into something that runs.
+
+    Args:
+        replay: What is to be put in.
+        carried: Digests of the patches that the installation was built with.
 
     Raises:
         RefusedError: It names the patch and its files.
     """
     for result, change in zip(replay.results, replay.changes, strict=True):
+        if result.patch.sha256 in carried:
+            continue
         if found := compiled(change):
             raise RefusedError(
                 f"{result.patch.name} changes what is compiled, which an installation lacks",

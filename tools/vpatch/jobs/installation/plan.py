@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vpatch.doors import files
-from vpatch.jobs.installation.guard import foreign, refuse_compiled, refuse_foreign
+from vpatch.jobs.installation.guard import foreign, refuse_foreign
 from vpatch.jobs.installation.note import Note, Originals, digest_at, is_bytecode
 from vpatch.values.record import Record, digest_of, read_record
 from vpatch.values.tree import blob_id
@@ -64,10 +64,9 @@ def to_apply(delivery: Delivery, places: Places, before: Note | None) -> Plan:
         before: What is applied now, None for nothing.
 
     Raises:
-        RefusedError: The files are not those of the base, or the series needs a compiler.
+        RefusedError: The files are not those of the base.
     """
     replay = delivery.replay
-    refuse_compiled(replay)
     originals = Originals(places, before)
     record = read_record(
         files.read(originals.at(places.record) or places.site / places.record),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vpatch.doors import files
 from vpatch.doors.files import Transaction
 from vpatch.jobs.installation.guard import (
+    refuse_compiled,
     refuse_damaged,
     refuse_edited,
     refuse_other_wheel,
@@ -24,7 +25,7 @@ from vpatch.jobs.installation.note import Note, Originals, Places, cache_of
 from vpatch.jobs.installation.plan import New, differing, sources, to_apply, to_unapply
 from vpatch.jobs.installation.reach import holds
 from vpatch.values.base import version_of
-from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.errors import BadInputError, FormatError, RefusedError
 from vpatch.values.provenance import Provenance, read_provenance
 
 if TYPE_CHECKING:
@@ -96,6 +97,14 @@ class Installation:
         path = self._site / self.places.provenance
         return read_provenance(files.read(path), where=str(path)) if path.exists() else None
 
+    @property
+    def carried(self) -> frozenset[str]:
+        """Digests of the patches that its provenance names; none where that is broken."""
+        with suppress(FormatError):
+            if made := self.provenance():
+                return frozenset(one.sha256 for one in made.patches)
+        return frozenset()
+
     def interrupted(self) -> bool:
         """Whether a run was killed while it put files into place."""
         return self._transaction.pending() is not None
@@ -129,11 +138,13 @@ class Installation:
             delivery: What they are to be given.
 
         Raises:
-            RefusedError: The files are not those of the base, or somebody else changed them.
+            RefusedError: The files are not those of the base, or somebody else changed them, or
+                the series needs a compiler.
         """
         if self.interrupted():
             hint = "vpatch apply or vpatch unapply brings that to its end first"
             raise RefusedError("a run was interrupted here", where=str(self.root), hint=hint)
+        refuse_compiled(delivery.replay, self.carried)
         before = self.applied()
         if before:
             refuse_edited(self.places, before)
