@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,29 @@ def test_archive_written_as_a_stream(tmp_path: Path) -> None:
         assert archive.infolist()[0].flag_bits & 0x8
     path = written(streamed, {}, tmp_path / "dist")
     assert contents(path)["vllm/a.py"] == FILES["vllm/a.py"].encode()
+
+
+def test_sizes_of_64_bits(tmp_path: Path) -> None:
+    """An extra field that has them in the old archive is wrong in the new one, and is gone."""
+    official = Archive(FILES).write(tmp_path)
+    raw = official.read_bytes()
+    with zipfile.ZipFile(official) as archive:
+        start, members = archive.start_dir, archive.infolist()
+    directory, at = b"", start
+    for info in members:
+        head, end = bytearray(raw[at : at + 46]), at + 46 + len(info.filename)
+        head[20:28] = b"\xff" * 8
+        head[30:32] = struct.pack("<H", 20)
+        sizes = struct.pack("<HHQQ", 1, 16, info.file_size, info.compress_size)
+        directory += bytes(head) + raw[at + 46 : end] + sizes
+        at = end
+    last = raw[at : at + 12] + struct.pack("<L", len(directory)) + raw[at + 16 :]
+    official.write_bytes(raw[:start] + directory + last)
+    path = written(official, {"vllm/b.py": None}, tmp_path / "dist")
+    assert contents(path)["vllm/a.py"] == FILES["vllm/a.py"].encode()
+    with zipfile.ZipFile(path) as archive:
+        assert {info.extra for info in archive.infolist()} == {b""}
+    assert struct.pack("<HH", 1, 16) not in path.read_bytes()
 
 
 def test_names_beyond_ascii(tmp_path: Path) -> None:

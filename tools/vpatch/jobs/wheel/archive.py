@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import IO, Self
 
 _HEADER = struct.Struct("<4s22xHH")
 """A local header: its mark, and the lengths of the name and the extra field behind it."""
 _MARK = b"PK\3\4"
 _SIZES_BEHIND = 0x8
+ZIP64 = 1
+"""Kind of the extra field that has a member's sizes and place where 32 bits are too few."""
+_FIELD = struct.Struct("<HH")
 _UNIX = 3
 _PIECE = 2**18
 
@@ -55,8 +59,7 @@ class Writer:
             member: The member.
             end: Where the next one begins there.
         """
-        made = copy.copy(member)
-        made.header_offset = self._target.tell()
+        made = self._placed(member)
         self._source.seek(member.header_offset)
         self._pour(made, end - member.header_offset)
 
@@ -71,13 +74,21 @@ class Writer:
         if mark != _MARK:
             raise BadZipFile(f"{member.filename} is not where the directory says")
         self._source.seek(length + extra, 1)
-        made = copy.copy(member)
+        made = self._placed(member)
         made.filename = name
         # The new header tells the sizes, so that they need not stand behind the content.
         made.flag_bits &= ~_SIZES_BEHIND
-        made.header_offset = self._target.tell()
         self._target.write(made.FileHeader())
         self._pour(made, member.compress_size)
+
+    def _placed(self, member: ZipInfo) -> ZipInfo:
+        """Return what is told of a member that comes next."""
+        made = copy.copy(member)
+        made.header_offset = self._target.tell()
+        # ZipFile writes sizes of 64 bits anew where they are needed, and only there.
+        fields = extra_fields(member.extra)
+        made.extra = b"".join(raw for kind, raw in fields if kind != ZIP64)
+        return made
 
     def _pour(self, made: ZipInfo, left: int) -> None:
         """Copy so many bytes from where the source stands, and note whose they are."""
@@ -97,3 +108,16 @@ class Writer:
         made.create_system = _UNIX
         made.external_attr = mode << 16
         self._archive.writestr(made, content)
+
+
+def extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the kind of each extra field, and the field as a whole.
+
+    Args:
+        extra: All that stands behind a member's name.
+    """
+    while len(extra) >= _FIELD.size:
+        kind, length = _FIELD.unpack_from(extra)
+        end = _FIELD.size + length
+        yield kind, extra[:end]
+        extra = extra[end:]
