@@ -88,7 +88,9 @@ def test_the_first_thing_a_user_does(user: User) -> None:
 def test_the_next_release(user: User) -> None:
     """On v0.17.0, #35442 has landed, with the evidence, and #36013 has not."""
 
-    found = user.json("apply", "--base", "v0.17.0", status=1)
+    shutil.rmtree(user.folder / "patches/resolutions")
+    asked = ("apply", "--base", "v0.17.0", "--series", "v0.16.0")
+    found = user.json(*asked, status=1)
     patches = {patch["pr"]: patch for patch in found["patches"]}
 
     assert patches[35442]["verdict"] == "landed"
@@ -101,6 +103,17 @@ def test_the_next_release(user: User) -> None:
     assert {patch["pr"] for patch in lost} == {32232, 35358}
     assert all("serving.py: hunk" in patch["cause"] for patch in lost)
     assert not (user.folder / "build/vllm-v0.17.0").exists()
+
+
+def test_the_series_for_the_next_release(user: User) -> None:
+    """Its own series gives what that of v0.16.0 gives by the recorded resolutions."""
+
+    asked = ("apply", "--base", "v0.17.0", "--dry-run")
+    own = user.json(*asked)
+    assert {patch["verdict"] for patch in own["patches"]} == {"clean"}
+    assert {patch["pr"] for patch in own["patches"]} == CARRIED - {35442}
+    older = user.json(*asked, "--series", "v0.16.0")
+    assert own["tree"] == older["tree"]
 
 
 def test_the_same_commit_in_two_folders(user: User, tmp_path: Path, real_store: Path) -> None:
