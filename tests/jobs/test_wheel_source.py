@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,13 @@ def test_folders_have_a_place_of_their_own(tmp_path: Path) -> None:
 def renamed(archive: Archive, old: str, new: str) -> None:
     """Give a member another name, which RECORD lists."""
     archive.members[new] = archive.members.pop(old)
+
+
+def moved(archive: Archive, dist_info: str) -> None:
+    """Give its dist-info folder another name."""
+    for name in [name for name in archive.members if name.startswith(OWN)]:
+        renamed(archive, name, name.replace(OWN, dist_info))
+    archive.dist_info = dist_info
 
 
 def linked(archive: Archive) -> None:
@@ -109,6 +117,23 @@ WRONG: dict[str, tuple[Callable[[Archive], object], str]] = {
         lambda a: a.members.update({f"{OWN}/METADATA": b"Name: other\nVersion: 0.16.0\n\n"}),
         "says that it is other 0.16.0",
     ),
+    "no WHEEL": (lambda a: a.members.pop(f"{OWN}/WHEEL"), "it has no .*/WHEEL"),
+    "dist-info of another": (
+        lambda a: moved(a, "other-0.16.0.dist-info"),
+        "other-0.16.0.dist-info is not the folder of vllm 0.16.0",
+    ),
+    "dist-info of no version": (
+        lambda a: moved(a, "vllm.dist-info"),
+        "vllm.dist-info is not the folder of vllm 0.16.0",
+    ),
+    "file in a file": (
+        lambda a: a.members.update({"vllm/b.py/c.py": b""}),
+        "a file and a folder: 'vllm/b.py'",
+    ),
+    "file as a folder": (
+        lambda a: a.members.update({"vllm/b.py/": b""}),
+        "a file and a folder: 'vllm/b.py'",
+    ),
     "two dist-infos": (
         lambda a: a.members.update({"b.dist-info/x": b""}),
         "2 dist-info folders in it",
@@ -153,7 +178,61 @@ def test_directory_that_points_elsewhere(tmp_path: Path) -> None:
     """The archive's directory and the member itself must agree on its name."""
     path = Archive(FILES).write(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"vllm/b.py", b"vllm/x.py", 1))
-    with pytest.raises(FormatError, match="the wheel is broken: File name in directory"):
+    with pytest.raises(FormatError, match=r"own header says something else: 'vllm/b\.py'"):
+        checked(path)
+
+
+@pytest.mark.parametrize(
+    "at", [7, 8, 14, 18, 22], ids=["flags", "method", "crc", "packed", "size"]
+)
+def test_header_that_says_else(tmp_path: Path, at: int) -> None:
+    """Some unpackers read the directory, some each member's header: both must say the same."""
+    path = Archive(FILES).write(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("vllm/b.py").header_offset
+    raw = bytearray(path.read_bytes())
+    raw[start + at] ^= 8
+    path.write_bytes(raw)
+    with pytest.raises(FormatError, match=r"own header says something else: 'vllm/b\.py'"):
+        checked(path)
+
+
+def test_header_with_sizes_of_64_bits(tmp_path: Path) -> None:
+    """They stand in an extra field, and are read there."""
+    official = Archive(FILES).write(tmp_path)
+    wide = tmp_path / "wide" / official.name
+    wide.parent.mkdir()
+    with zipfile.ZipFile(official) as old, zipfile.ZipFile(wide, "w") as new:
+        for name in old.namelist():
+            with new.open(name, "w", force_zip64=True) as stream:
+                stream.write(old.read(name))
+    checked(wide)
+    raw = bytearray(wide.read_bytes())
+    raw[raw.index(struct.pack("<HH", 1, 16)) + 4] ^= 1
+    wide.write_bytes(raw)
+    with pytest.raises(
+        FormatError, match=r"own header says something else: 'vllm/__init__\.py'"
+    ):
+        checked(wide)
+
+
+def test_name_in_an_encoding_that_nobody_tells(tmp_path: Path) -> None:
+    """Unpackers guess it, each another one; with the flag for UTF-8 none needs to."""
+    archive = Archive(FILES)
+    archive.members["vllm/größe.py"] = b""
+    path = archive.write(tmp_path)
+    checked(path)
+    with zipfile.ZipFile(path) as opened_again:
+        members = opened_again.infolist()
+        start = opened_again.start_dir
+    raw = bytearray(path.read_bytes())
+    for info in members:
+        if info.flag_bits & 0x800:
+            raw[info.header_offset + 7] &= ~0x8
+            place = raw.index("vllm/größe.py".encode(), start)
+            raw[place - 46 + 9] &= ~0x8
+    path.write_bytes(raw)
+    with pytest.raises(FormatError, match="an encoding that nobody tells"):
         checked(path)
 
 

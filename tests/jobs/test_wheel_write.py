@@ -16,7 +16,7 @@ from support import lines
 from vpatch.jobs.wheel import opened, write_wheel
 from vpatch.jobs.wheel.write import File, Files
 from vpatch.values.base import Base
-from vpatch.values.errors import FormatError, VpatchError
+from vpatch.values.errors import FormatError, RefusedError, VpatchError
 from vpatch.values.provenance import Provenance
 from wheels import DATE, TAGS, Archive, contents, packed
 
@@ -180,6 +180,18 @@ def test_names_beyond_ascii(tmp_path: Path) -> None:
     archive = Archive(FILES)
     archive.members["vllm/größe.py"] = b"g = 1\n"
     assert contents(written(archive.write(tmp_path), {}, tmp_path / "dist"))["vllm/größe.py"]
+
+
+def test_file_in_the_way_of_a_folder(tmp_path: Path) -> None:
+    """Nothing could be installed from a wheel with both, so that it is not written."""
+    archive = Archive(FILES)
+    archive.members["vllm/new"] = b""
+    official = archive.write(tmp_path)
+    change: Files = {"vllm/new/e.py": File(b"", PLAIN)}
+    with pytest.raises(RefusedError, match="in the way of a folder") as caught:
+        written(official, change, tmp_path / "dist")
+    assert caught.value.where.endswith(": vllm/new")
+    assert contents(written(official, change | {"vllm/new": None}, tmp_path / "dist"))
 
 
 @pytest.mark.parametrize("member", ["b.py", "METADATA"])

@@ -8,10 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 import struct
 import zlib
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,8 +20,9 @@ from zipfile import BadZipFile, ZipFile
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from vpatch.jobs.wheel.members import check_members
 from vpatch.values.errors import BadInputError, FormatError, RefusedError
-from vpatch.values.paths import decode, safe
+from vpatch.values.paths import decode
 from vpatch.values.provenance import NAME, Provenance, read_provenance
 from vpatch.values.record import Record, digest_from, digest_of, read_record
 
@@ -42,7 +41,6 @@ _UNREADABLE = (
     ValueError,
 )
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
-_ENCRYPTED = 0x1
 _PIECE = 2**20
 # What is read as a whole is text; a wheel that claims more is up to something.
 _LARGEST = 64 * 2**20
@@ -182,19 +180,23 @@ def opened(path: Path, *, sha256: str = "") -> Iterator[Wheel]:
     with readable(path):
         archive = ZipFile(path)
     with archive:
-        _check_members(path, archive.infolist())
+        with readable(path):
+            check_members(path, archive.infolist())
         dist_info = _dist_info(path, archive)
         bare = Wheel(path, archive, dist_info, Record((), "\n"), sha256)
         raw = bare.unpacked(f"{dist_info}/RECORD")
         record = read_record(raw, where=f"{path.name}, {dist_info}/RECORD")
         wheel = replace(bare, record=record)
         _check_record(wheel)
+        wheel.read(f"{dist_info}/WHEEL")
         if (canonicalize_name(wheel.name), wheel.version) != (name, version):
             raise FormatError(
                 f"the wheel says that it is {wheel.name} {wheel.version}",
                 where=path.name,
                 hint="give the file back the name that it was published under",
             )
+        if not _is_of(dist_info, (name, version)):
+            raise _broken(path, f"{dist_info} is not the folder of {name} {version}")
         yield wheel
 
 
@@ -211,33 +213,8 @@ def readable(path: Path) -> Iterator[None]:
         raise _broken(path, str(error)) from error
 
 
-def _check_members(path: Path, members: list[ZipInfo]) -> None:
-    """Refuse members that unpackers could put elsewhere, or take for one another."""
-    for info in members:
-        name = info.filename.removesuffix("/")
-        odd = info.orig_filename != info.filename or ":" in name or not name.isprintable()
-        try:
-            safe(name, where=path.name)
-        except FormatError:
-            odd = True
-        if odd:
-            raise _hostile(path, f"a member would leave the folder: {info.orig_filename!r}")
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise _hostile(path, f"a member is a symbolic link: {name!r}")
-        if info.flag_bits & _ENCRYPTED:
-            raise _hostile(path, f"a member is encrypted: {name!r}")
-    counted = Counter(info.filename for info in members)
-    if twice := [name for name, count in counted.items() if count > 1]:
-        raise _hostile(path, f"a member stands twice: {twice[0]!r}")
-
-
 def _broken(path: Path, what: str) -> FormatError:
     return FormatError(f"the wheel is broken: {what}", where=path.name, hint=_AGAIN)
-
-
-def _hostile(path: Path, what: str) -> FormatError:
-    hint = "do not install this file: no build makes such a wheel"
-    return FormatError(f"not a wheel to work on: {what}", where=path.name, hint=hint)
 
 
 def _dist_info(path: Path, archive: ZipFile) -> str:
@@ -246,6 +223,15 @@ def _dist_info(path: Path, archive: ZipFile) -> str:
     if len(found) != 1:
         raise _broken(path, f"{len(found)} dist-info folders in it")
     return found[0]
+
+
+def _is_of(dist_info: str, wanted: tuple[str, Version]) -> bool:
+    """Whether a dist-info folder bears a name and version, in any spelling."""
+    name, _, version = dist_info.removesuffix(".dist-info").rpartition("-")
+    try:
+        return (canonicalize_name(name), Version(version)) == wanted
+    except InvalidVersion:
+        return False
 
 
 def _check_record(wheel: Wheel) -> None:

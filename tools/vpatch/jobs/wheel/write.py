@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vpatch.doors.files import replacing
 from vpatch.jobs.wheel.archive import Writer
+from vpatch.jobs.wheel.members import in_the_way
 from vpatch.jobs.wheel.source import readable
 from vpatch.values.errors import RefusedError
 from vpatch.values.provenance import NAME
@@ -75,11 +76,18 @@ def write_wheel(wheel: Wheel, files: Files, origin: Provenance, out: Path) -> Pa
 
     Raises:
         FormatError: The old wheel is broken.
+        RefusedError: A file of it is in the way of one of the series.
         VpatchError: The new one can't be written; nothing is half done.
     """
     version = str(origin.marked(wheel.version))
     parts = wheel.path.name.split("-")
     path = out / "-".join([parts[0], version, *parts[2:]])
+    if name := in_the_way([*_ordered(wheel, files)]):
+        raise RefusedError(
+            "a file is in the way of a folder that the series makes",
+            where=f"{wheel.path.name}: {name}",
+            hint="the base has no such file; take the official wheel",
+        )
     for left in out.glob(f".{path.name}.*"):
         left.unlink(missing_ok=True)  # of a run that was killed
     moves = _moves(wheel, version)
