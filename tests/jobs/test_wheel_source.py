@@ -164,6 +164,16 @@ def test_signed(tmp_path: Path, name: str) -> None:
         checked(archive.write(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["vpatch/note.json", "vpatch.journal/journal.json"])
+def test_what_vpatch_keeps(tmp_path: Path, name: str) -> None:
+    """A note on which `vpatch unapply` would act is never taken from somebody's wheel."""
+    archive = Archive(FILES)
+    archive.members[f"{OWN}/{name}"] = b"{}"
+    with pytest.raises(RefusedError, match="what vpatch itself keeps") as caught:
+        checked(archive.write(tmp_path))
+    assert name in caught.value.where
+
+
 def test_cut_off(tmp_path: Path) -> None:
     """Wherever it ends too early, it is broken."""
     path = Archive(FILES).write(tmp_path)

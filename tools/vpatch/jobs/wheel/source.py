@@ -40,6 +40,8 @@ _UNREADABLE = (
     OSError,
     ValueError,
 )
+_KEPT = ("vpatch/", "vpatch.journal")
+"""What vpatch keeps of its work in the dist-info folder of an installation."""
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 _PIECE = 2**20
 # What is read as a whole is text; a wheel that claims more is up to something.
@@ -170,7 +172,7 @@ def opened(path: Path, *, sha256: str = "") -> Iterator[Wheel]:
     Raises:
         BadInputError: The file's name is no wheel's.
         FormatError: It is broken, or its members could be taken for others.
-        RefusedError: It is signed.
+        RefusedError: It is signed, or forges what vpatch keeps.
     """
     try:
         name, version, _, _ = parse_wheel_filename(path.name)
@@ -244,6 +246,13 @@ def _check_record(wheel: Wheel) -> None:
                 where=wheel.path.name,
                 hint="take one without a signature: pip and the index look at none",
             )
+    kept = tuple(f"{wheel.dist_info}/{name}" for name in _KEPT)
+    if forged := [name for name in wheel.members if name.startswith(kept)]:
+        raise RefusedError(
+            "the wheel brings what vpatch itself keeps in an installation",
+            where=f"{wheel.path.name}: {_few(forged)}",
+            hint="do not install this file: vpatch unapply would believe what it says",
+        )
     listed = wheel.record.files
     there = {name for name in wheel.members if not name.endswith("/")}
     if missing := sorted(listed.keys() - there):
