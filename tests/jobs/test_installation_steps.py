@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import shutil
 import tempfile
@@ -272,13 +273,42 @@ def test_a_run_that_was_killed_is_ended_before_any_plan(bench: Bench) -> None:
 def test_files_that_a_power_loss_cut_are_refused_with_a_way_out(bench: Bench) -> None:
     """What lay ready is damaged: nothing of it is put into place, and the hint helps."""
     place = killed_after(bench, 0)
-    ready = place.info / "vpatch.journal/new/vllm/a.py"
+    ready = place.site / ".vpatch-vllm.journal/new/vllm/a.py"
     ready.unlink()
     ready.write_text("")
     with pytest.raises(RefusedError, match="laid ready is damaged") as caught:
         opened(place).recover(lambda _: None)
     assert "pip install --force-reinstall --no-deps vllm==0.16.0" in caught.value.hint
     assert place.files()["vllm/a.py"] == bench.plain.files()["vllm/a.py"]
+
+
+@pytest.mark.parametrize("way", ["../outside", "vllm/../../outside", "other/a.py", "/outside"])
+def test_a_plan_or_a_note_of_files_of_others_is_not_carried_out(bench: Bench, way: str) -> None:
+    """Any wheel can bring what looks like vpatch's own: no path of it leads elsewhere."""
+    place = killed_after(bench, 0)
+    plan = place.site / ".vpatch-vllm.journal/plan.json"
+    told = json.loads(plan.read_text())
+    plan.write_text(json.dumps(told | {"files": told["files"] | {way: [False, None, None]}}))
+    before = place.state()
+    with pytest.raises(RefusedError, match="about files of others") as caught:
+        opened(place).recover(lambda _: None)
+    assert str(plan.parent) in caught.value.hint
+    plan.write_text(json.dumps(told | {"note": told["note"] | {"sources": [way]}}))
+    with pytest.raises(RefusedError, match="about files of others"):
+        opened(place).recover(lambda _: None)
+    plan.write_bytes(before[str(plan.relative_to(place.site))][0])
+    assert {p: raw for p, (raw, *_) in place.state().items()} == {
+        p: raw for p, (raw, *_) in before.items()
+    }
+
+    place = bench.copy("noted", bench.patched)
+    note = place.info / "vpatch/note.json"
+    told = json.loads(note.read_text())
+    note.write_text(json.dumps(told | {"originals": told["originals"] | {way: None}}))
+    before = place.state()
+    with pytest.raises(VpatchError, match="note of what was applied is broken"):
+        take_out(place)
+    assert place.state() == before
 
 
 def test_a_disk_without_hard_links(bench: Bench) -> None:

@@ -78,6 +78,10 @@ class Transaction:
         note: dict[str, Any] = plan["note"]
         return note
 
+    def planned(self) -> list[str]:
+        """Return the paths of a plan that is final."""
+        return list(self._files())
+
     def check(self, paths: Mapping[str, bool]) -> None:
         """Refuse a change that could not be carried out.
 

@@ -50,9 +50,9 @@ def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
         made: Where the replay's objects are.
 
     Returns:
-        ``yes``, ``partly``, ``no``, ``drifted`` or ``unseen`` for each patch. A file is known by
-        its states in the replay; where it is in none of them, the patch's hunks are looked for
-        in it. ``drifted`` is where neither their new lines are there nor the old ones.
+        ``yes``, ``partly``, ``no``, ``drifted`` or ``unseen`` for each patch. A file is known
+        by its states in the replay; where it is in none of them, the patch's hunks are looked
+        for in it. ``drifted`` is where neither their new lines are there nor the old ones.
         ``unseen`` is what is compiled, unless the installation's own record names the patch.
     """
     reached = reach(_originals(target), replay, made)

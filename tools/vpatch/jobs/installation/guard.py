@@ -75,6 +75,25 @@ def refuse_edited(places: Places, note: Note) -> None:
         )
 
 
+def refuse_foreign_plan(places: Places, plan: Iterable[str], sources: Iterable[str]) -> None:
+    """Refuse to end a change of what is not the package's: any wheel can bring a plan.
+
+    Args:
+        places: Where things lie.
+        plan: The paths that the plan changes.
+        sources: The source files of which it takes byte code away.
+
+    Raises:
+        RefusedError: It names the paths.
+    """
+    if strange := places.foreign([*plan, *sources]):
+        raise RefusedError(
+            "the plan of an interrupted run is about files of others",
+            where=_shown(strange),
+            hint=f"no vpatch made it: delete {places.site / places.journal}, then run again",
+        )
+
+
 def refuse_damaged(places: Places, note: Note, again: str) -> None:
     """Refuse where an original is no longer what was kept.
 

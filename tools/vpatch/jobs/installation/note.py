@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from vpatch.values import provenance
 from vpatch.values.base import Base
-from vpatch.values.errors import VpatchError
+from vpatch.values.errors import FormatError, VpatchError
+from vpatch.values.paths import safe
 from vpatch.values.record import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _CACHE = "__pycache__"
 
@@ -39,19 +40,18 @@ class Note:
     """Digest of each file of the package that is changed, as it is now; None where none is."""
 
     @classmethod
-    def at(cls, path: Path) -> Note | None:
-        """Return what a file keeps, None where there is none.
+    def at(cls, places: Places) -> Note | None:
+        """Return what an installation keeps, None where nothing was applied.
 
         Raises:
-            VpatchError: The file is broken, or can't be read.
+            VpatchError: The note is broken, names files of others, or can't be read.
         """
+        path = places.site / places.note
         try:
-            kept: dict[str, Any] = json.loads(path.read_bytes())
-            kept.pop("schema")
-            return cls(**kept | {"base": Base(**kept["base"])})
+            return _read(path.read_bytes(), places)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise VpatchError(
                 "the note of what was applied is broken",
                 where=str(path),
@@ -81,6 +81,12 @@ class Places:
         """Return those paths that are in the package, sorted; others are not installed."""
         return sorted(path for path in paths if path.startswith(f"{self.package}/"))
 
+    def foreign(self, paths: Collection[str]) -> list[str]:
+        """Return those paths that are neither the package's, its RECORD, nor vpatch's own."""
+        starts = (f"{self.package}/", f"{self.info}/vpatch/")
+        own = {path for path in paths if path.startswith(starts) and _stays_inside(path)}
+        return [path for path in paths if path not in {*own, self.record, self.provenance}]
+
     @property
     def record(self) -> str:
         """The list of the distribution's files."""
@@ -99,6 +105,11 @@ class Places:
     def kept(self, path: str) -> str:
         """Return the place of a file's original, under a name that nobody compiles."""
         return f"{self.info}/vpatch/original/{path}.orig"
+
+    @property
+    def journal(self) -> str:
+        """A change on its way. In dist-info it would keep that alive after the package."""
+        return f".vpatch-{self.package}.journal"
 
     def bytecode(self, path: str) -> list[str]:
         """Return what byte code lies beside a source file."""
@@ -144,6 +155,23 @@ class Originals:
         # What lies there now was made of the patched file.
         start = f"{cache_of(path)}/{PurePosixPath(path).stem}."
         return [kept for kept in self._note.originals if kept.startswith(start)]
+
+
+def _read(raw: bytes, places: Places) -> Note:
+    kept: dict[str, Any] = json.loads(raw)
+    kept.pop("schema")
+    note = Note(**kept | {"base": Base(**kept["base"])})
+    # Any wheel can bring a note, and unapply deletes by it.
+    if places.foreign(note.originals) or not note.patched.keys() <= note.originals.keys():
+        raise ValueError(raw)
+    return note
+
+
+def _stays_inside(path: str) -> bool:
+    try:
+        return bool(safe(path, where=""))
+    except FormatError:
+        return False
 
 
 def cache_of(path: str) -> str:

@@ -18,6 +18,7 @@ from vpatch.jobs.installation.guard import (
     refuse_compiled,
     refuse_damaged,
     refuse_edited,
+    refuse_foreign_plan,
     refuse_other_wheel,
     refuse_uninstalled,
 )
@@ -54,7 +55,7 @@ class Installation:
         self.package = found.where.name
         self.places = Places(found.where.parent, found.info.name, self.package)
         self._site = self.places.site
-        self._transaction = Transaction(self._site, found.info / "vpatch.journal")
+        self._transaction = Transaction(self._site, self._site / self.places.journal)
 
     # What it holds
 
@@ -90,7 +91,7 @@ class Installation:
 
     def applied(self) -> Note | None:
         """Return what was applied here, else None."""
-        return Note.at(self._site / self.places.note)
+        return Note.at(self.places)
 
     def provenance(self) -> Provenance | None:
         """Return what it says it was made of: by vpatch here, or as a wheel."""
@@ -119,12 +120,13 @@ class Installation:
         """Finish what a killed run had begun to put into place.
 
         Raises:
-            RefusedError: One of the files was changed since.
+            RefusedError: One of the files was changed since, or is not the package's.
         """
         note = self._transaction.pending()
         if note is None:
             self._transaction.drop()
             return
+        refuse_foreign_plan(self.places, self._transaction.planned(), note["sources"])
         # All that lies ready was flushed to the disk, so that nothing else can lay it anew.
         self._transaction.resume(lambda: None, self.again)
         self._finish(note)
