@@ -228,6 +228,20 @@ def test_an_interpreter_by_its_name(shop: Shop, env: Environment) -> None:
     assert answer["target"] == str(env.site / "vllm")
 
 
+def test_a_folder_with_two_names(shop: Shop, env: Environment) -> None:
+    """Fedora has site-packages twice on its path, as lib and as lib64: it is one."""
+    second = env.root / "lib64"
+    if not second.exists():
+        second.symlink_to("lib")
+    again = second / env.site.relative_to(env.root / "lib")
+    (env.site / "again.pth").write_text(f"{again}\n")
+    (env.site / "first.pth").write_text(f"import sys; sys.path.insert(0, {str(again)!r})\n")
+    shop.near.run("apply", "--python", str(env.root))
+    env.check_record()
+    assert held(shop, env, status=0) == ["yes"] * 4
+    shop.near.run("unapply", "--python", str(env.root))
+
+
 def test_files_that_are_links_of_an_installer(shop: Shop, env: Environment) -> None:
     """Links into the cache of uv: the cache stays as it is, and the links return."""
     cache = env.root / "cache"

@@ -29,11 +29,15 @@ def owns(d):
     if top is not None:
         return package in top.split()
     return f"\\n{package}/" in "\\n" + (d.read_text("RECORD") or "")
+def folder(path):
+    return os.path.realpath(os.path.dirname(path))
 every = {os.path.realpath(d._path): d for d in m.distributions() if owns(d)} if where else {}
-beside = [d for d in every.values() if os.path.dirname(d._path) == os.path.dirname(where[0])]
-found = beside or list(every.values())
+found = {str(d._path): d for d in every.values()}
+# One folder may have two names: Fedora has lib64 beside lib.
+beside = {os.path.join(os.path.dirname(where[0]), os.path.basename(d._path)): d
+    for d in every.values() if folder(d._path) == folder(where[0])}
 print(json.dumps({"where": where, "pytest": u.find_spec("pytest") is not None,
-    "found": [[d.metadata["Name"], d.version, str(d._path)] for d in found]}))
+    "found": [[d.metadata["Name"], d.version, path] for path, d in (beside or found).items()]}))
 """
 _PATIENCE = 60
 """Seconds for a question to an environment."""
