@@ -284,6 +284,17 @@ def test_a_remote_that_does_not_answer(nights: Nights) -> None:
     assert "error: the remote gave no answer: nowhere" in ran.err
 
 
+def test_a_remote_with_a_password(nights: Nights) -> None:
+    """It is in no word of vpatch's, nor in those of git's."""
+    nights.night()
+    nights.bureau.forge.api.shut(40101)
+    address = "http://bot:SECRET@127.0.0.1:9/x.git"
+    ran = nights.bureau.near.run("-v", "nightly", "--push", address, status=3)
+    assert "asking http://127.0.0.1:9/x.git for vpatch/nightly" in ran.err
+    assert "error: the remote gave no answer: http://127.0.0.1:9/x.git" in ran.err
+    assert "SECRET" not in ran.out + ran.err
+
+
 def test_a_name_in_the_way(nights: Nights) -> None:
     """A branch called vpatch leaves no room for one below it: git's own words say so."""
     git(nights.folder, "branch", "vpatch")

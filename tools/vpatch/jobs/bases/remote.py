@@ -170,7 +170,7 @@ class Remote:
                 "the git remote gave no answer",
                 where=shown(self._url),
                 hint="check the address and the network; -v shows git's own words",
-                detail=error.detail.replace(self._url, shown(self._url)),
+                detail=shown(error.detail),
             ) from error
 
 
@@ -209,6 +209,6 @@ def address(url: str) -> str:
     return str(Path(url).resolve()) if url and Path(url).exists() else url
 
 
-def shown(url: str) -> str:
-    """Return an address without the user and password in it."""
-    return re.sub(r"^([\w+.-]+://)[^/]*@", r"\1", url)
+def shown(text: str) -> str:
+    """Return an address, or words with some in them, without users and passwords."""
+    return re.sub(r"([\w+.-]+://)[^/\s]*@", r"\1", text)

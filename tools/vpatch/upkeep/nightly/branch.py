@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors import files
 from vpatch.doors.git import GitError, NewCommit, Repo
+from vpatch.jobs.bases.remote import shown
 from vpatch.upkeep.nightly.home import STATE, is_written, written
 from vpatch.values.errors import RefusedError, VpatchError
 from vpatch.values.paths import decode, encode
@@ -84,7 +85,7 @@ class Branch:
 
     def _ask(self, remote: str) -> None:
         """Bring the branch as the remote has it: where no disk is kept, it is the only one."""
-        self._say(f"asking {remote} for {BRANCH}")
+        self._say(f"asking {shown(remote)} for {BRANCH}")
         try:
             told = decode(self._there("ls-remote", "--", remote, _REF)).split()
             self._theirs = told[0] if told else ""
@@ -93,7 +94,10 @@ class Branch:
         except GitError as error:
             hint = "look at git remote -v and the network; -v shows git's own words"
             raise VpatchError(
-                "the remote gave no answer", where=remote, hint=hint, detail=error.detail
+                "the remote gave no answer",
+                where=shown(remote),
+                hint=hint,
+                detail=shown(error.detail),
             ) from error
 
     def _taken(self) -> str | None:
@@ -187,7 +191,7 @@ class Branch:
         if self._silent:
             raise self._silent
         lease = f"--force-with-lease={_REF}:{self._theirs}"
-        self._say(f"pushing {BRANCH} to {self._remote}")
+        self._say(f"pushing {BRANCH} to {shown(self._remote)}")
         try:
             self._there("push", "-q", lease, self._remote, f"{tip}:{_REF}")
         except GitError as error:
@@ -195,9 +199,9 @@ class Branch:
             hint = "the next night tries again; -v shows git's own words"
             raise VpatchError(
                 f"{BRANCH} moved there meanwhile" if moved else "the push failed",
-                where=self._remote,
+                where=shown(self._remote),
                 hint=_MOVE if moved else hint,
-                detail=error.detail,
+                detail=shown(error.detail),
             ) from error
         return True
 
