@@ -166,11 +166,37 @@ def test_a_limit_in_the_middle(nights: Nights) -> None:
     nights.bureau.forge.api.shut(40101)
     nights.bureau.forge.api.remaining = 1
     assert nights.news(status=3) == [
-        "could not look at the pull requests: 127.0.0.1 told nothing of #40102, #40103",
         "#40101 (Edit a) was closed, and not merged",
+        "could not look at #40102: 127.0.0.1 told nothing of it",
+        "could not look at #40103: 127.0.0.1 told nothing of it",
     ]
     nights.bureau.forge.api.remaining = 5000
-    assert nights.news() == ["could look at the pull requests again"]
+    assert nights.news() == ["could look at #40102 again", "could look at #40103 again"]
+
+
+def test_an_odd_pull_request_hides_no_other(nights: Nights) -> None:
+    """One that begins nowhere, one that GitHub refuses: each is named, the rest is told."""
+    forge = nights.bureau.forge
+    nights.night()
+    git(forge.origin.folder, "update-ref", "refs/pull/40101/head", "main")
+    forge.origin.push()
+    forge.api.refused = {40102: 451}
+    forge.api.shut(40101)
+    forge.api.shut(40103)
+    found = nights.night(status=3)
+    told = [one["text"] for one in found["news"]]
+    assert told[0].startswith("could not look at #40101: #40101 is part of upstream as it is")
+    assert told[1:] == [
+        "#40101 (Edit a) was closed, and not merged",
+        "could not look at #40102: 127.0.0.1 told nothing of it",
+        "#40103 (Edit c) was closed, and not merged",
+    ]
+    assert found["failures"].keys() == {"#40101", "#40102"}
+    forge.api.refused = {40103: 403}
+    assert nights.news(status=3) == [
+        "could look at #40102 again",
+        "could not look at #40103: 127.0.0.1 told nothing of it",
+    ]
 
 
 def test_a_pull_request_that_is_open_again(nights: Nights) -> None:
@@ -295,12 +321,25 @@ def test_a_remote_with_a_password(nights: Nights) -> None:
     assert "SECRET" not in ran.out + ran.err
 
 
-def test_a_name_in_the_way(nights: Nights) -> None:
-    """A branch called vpatch leaves no room for one below it: git's own words say so."""
-    git(nights.folder, "branch", "vpatch")
-    ran = nights.bureau.near.run("nightly", "-v", status=3)
-    assert "git update-ref failed" in ran.err
-    assert "'refs/heads/vpatch' exists" in ran.err
+@pytest.mark.parametrize("name", ["vpatch", f"{BRANCH}/mine"])
+def test_a_name_in_the_way(nights: Nights, name: str) -> None:
+    """A branch whose name leaves no room for the night's is named, before any work."""
+    git(nights.folder, "branch", name)
+    ran = nights.bureau.near.run("nightly", status=1)
+    assert f"error: a branch is in the way of {BRANCH}: {name}" in ran.err
+    assert f"hint: rename it: git branch -m {name} NAME" in ran.err
+    assert "asking" not in ran.err
+
+
+def test_settings_that_push_more(nights: Nights, tmp_path: Path) -> None:
+    """The branch alone is shown to others, whatever the user's own pushes take along."""
+    hub = tmp_path / "hub.git"
+    git(tmp_path, "init", "-q", "--bare", str(hub))
+    git(nights.folder, "config", "push.followTags", "true")
+    git(nights.folder, "config", "push.gpgSign", "true")
+    git(nights.folder, "tag", "-a", "-m", "Mine", "private")
+    assert nights.night("--push", str(hub))["pushed"] is True
+    assert git(hub, "for-each-ref", "--format=%(refname)") == f"refs/heads/{BRANCH}"
 
 
 def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:

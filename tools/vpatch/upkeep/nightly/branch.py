@@ -21,6 +21,8 @@ BRANCH = "vpatch/nightly"
 _REF = f"refs/heads/{BRANCH}"
 _NOBODY = "vpatch@localhost"
 _ABSENT = "0" * 40
+# The user's settings may ask for more, with what is not for others, or a key that asks him.
+_ALONE = ("-q", "--recurse-submodules=no")
 _MOVE = f"merge it, or move it away: git branch -m {BRANCH} NAME"
 
 
@@ -59,6 +61,7 @@ class Branch:
 
     def begin(self, remote: str) -> None:
         """See that nothing of anybody's can be lost, and what the last night left."""
+        self._refuse_without_room()
         form = "--format=%(worktreepath)"
         if place := decode(self._repo.run("for-each-ref", form, _REF).out).strip():
             hint = "git switch to your own branch there"
@@ -79,6 +82,16 @@ class Branch:
         if self._there(*command):
             self._say("patches/ has changes that are not committed: the night leaves them out")
 
+    def _refuse_without_room(self) -> None:
+        """See that no branch's name leaves the night's no room: git keeps one as a folder."""
+        above, below = BRANCH.partition("/")[0], f"{BRANCH}/"
+        form = "--format=%(refname:lstrip=2)"
+        refs = self._repo.run("for-each-ref", form, f"refs/heads/{above}").out
+        for name in decode(refs).splitlines():
+            if name == above or name.startswith(below):
+                hint = f"rename it: git branch -m {name} NAME"
+                raise RefusedError(f"a branch is in the way of {BRANCH}", where=name, hint=hint)
+
     def _there(self, *command: str) -> bytes:
         """Run git as the user would in his folder: by his settings, and his keys."""
         return self._users.run(*command, cwd=self._root, discover=True).out
@@ -90,7 +103,7 @@ class Branch:
             told = decode(self._there("ls-remote", "--", remote, _REF)).split()
             self._theirs = told[0] if told else ""
             if self._theirs and self._theirs != self._old:
-                self._there("fetch", "-q", "--no-tags", remote, _REF)
+                self._there("fetch", *_ALONE, "--no-tags", "--", remote, _REF)
         except GitError as error:
             hint = "look at git remote -v and the network; -v shows git's own words"
             raise VpatchError(
@@ -193,7 +206,8 @@ class Branch:
         lease = f"--force-with-lease={_REF}:{self._theirs}"
         self._say(f"pushing {BRANCH} to {shown(self._remote)}")
         try:
-            self._there("push", "-q", lease, self._remote, f"{tip}:{_REF}")
+            options = (*_ALONE, "--no-follow-tags", "--no-signed", lease)
+            self._there("push", *options, "--", self._remote, f"{tip}:{_REF}")
         except GitError as error:
             moved = "stale info" in error.detail
             hint = "the next night tries again; -v shows git's own words"
