@@ -235,7 +235,6 @@ def test_a_folder_with_two_names(shop: Shop, env: Environment) -> None:
         second.symlink_to("lib")
     again = second / env.site.relative_to(env.root / "lib")
     (env.site / "again.pth").write_text(f"{again}\n")
-    (env.site / "first.pth").write_text(f"import sys; sys.path.insert(0, {str(again)!r})\n")
     shop.near.run("apply", "--python", str(env.root))
     env.check_record()
     assert held(shop, env, status=0) == ["yes"] * 4

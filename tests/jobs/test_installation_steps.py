@@ -19,6 +19,7 @@ from steps import KilledError, Steps, ended
 from support import PYPROJECT, Project, Upstream, lines, series_of
 from vpatch.doors.files import Transaction
 from vpatch.values.errors import RefusedError, VpatchError
+from wheels import HERE, Archive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -280,6 +281,64 @@ def test_files_that_a_power_loss_cut_are_refused_with_a_way_out(bench: Bench) ->
         opened(place).recover(lambda _: None)
     assert "pip install --force-reinstall --no-deps vllm==0.16.0" in caught.value.hint
     assert place.files()["vllm/a.py"] == bench.plain.files()["vllm/a.py"]
+
+
+VERSION = """
+import importlib.metadata as m
+print([one.version for one in m.distributions(name="vllm")])
+"""
+
+
+def killed_early(bench: Bench) -> Environment:
+    """Return a copy in which a run died before its plan was final."""
+    place = bench.copy("killed")
+    # The journal of an earlier run is dropped first.
+    steps = Steps(2, KilledError, for_good=True)
+    ways = ((Transaction, "drop"), (Transaction, "commit"))
+    assert ended(partial(put, place, bench.one), steps, ways)
+    assert list(place.site.glob(".vpatch*"))
+    return place
+
+
+@pytest.mark.parametrize("files", [None, 1, 2, 6, 99])
+def test_pip_takes_away_what_a_killed_run_left(bench: Bench, files: int | None) -> None:
+    """Uninstalled after a kill, it is gone for every tool; the next one is as released."""
+    if files is None:
+        place = killed_early(bench)
+    elif files == 99:
+        place = bench.copy("killed", bench.patched)
+    else:
+        place = killed_after(bench, files)
+    place.pip("uninstall", "-y", "vllm")
+    assert place.run(VERSION) == "[]"
+    assert {path for path in place.files() if not path.startswith(".vpatch")} == set()
+    place.install(Archive(START, version="0.17.0"))
+    assert place.run(VERSION) == "['0.17.0']"
+    before = {path: raw for path, raw in place.files().items() if ".journal/" not in path}
+    said: list[str] = []
+    opened(place).recover(said.append)
+    assert bool(said) == (files in (1, 2, 6))
+    assert place.files() == before
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_installed_anew_after_a_kill(bench: Bench, verb: str, tmp_path: Path) -> None:
+    """The plan of the killed run is for what is gone: it is forgotten, and that is said."""
+    wheel = str(Archive(START).write(tmp_path, HERE))
+    again = ("install", "-q", "--force-reinstall", "--no-deps", wheel)
+    fresh = bench.copy("fresh")
+    fresh.pip(*again)
+    for files in (1, 4):
+        place = killed_after(bench, files, verb)
+        place.pip(*again)
+        said: list[str] = []
+        opened(place).recover(said.append)
+        assert "installed anew since" in said[0]
+        assert place.files() == fresh.files()
+        put(place, bench.one)
+        place.check_record()
+        take_out(place)
+        assert place.files() == fresh.files()
 
 
 @pytest.mark.parametrize("way", ["../outside", "vllm/../../outside", "other/a.py", "/outside"])

@@ -21,7 +21,7 @@ from vpatch.doors.files.single import explained
 from vpatch.values.errors import RefusedError, VpatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
 _PLAN = "plan.json"
 _NEW = "new"
@@ -81,6 +81,24 @@ class Transaction:
     def planned(self) -> list[str]:
         """Return the paths of a plan that is final."""
         return list(self._files())
+
+    def is_known(self, path: str) -> bool:
+        """Whether a path that a plan changes is as it was, or as it is to be."""
+        planned = self._files().get(path)
+        return not planned or _digest(self.root / path) in (planned.before, planned.new)
+
+    def give_up(self, kept: Container[str]) -> None:
+        """Forget a plan that is about something else than what is there now.
+
+        Args:
+            kept: Paths to leave alone. What else the plan has added goes, unless somebody
+                changed it.
+        """
+        for path, planned in self._files().items():
+            added = planned.before is None and planned.new is not None
+            if added and path not in kept and _digest(self.root / path) == planned.new:
+                self._take_away(path, there=True)
+        self.close()
 
     def check(self, paths: Mapping[str, bool]) -> None:
         """Refuse a change that could not be carried out.

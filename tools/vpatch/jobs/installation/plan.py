@@ -95,14 +95,17 @@ def to_apply(delivery: Delivery, places: Places, before: Note | None) -> Plan:
     plan[places.provenance] = New(delivery.provenance.raw, mode)
     plan[places.note] = New(note.raw, mode)
     listed = _listed(record, plan, byte_code)
-    plan[places.record] = New(listed.raw, _mode_of(places.site / places.record))
-    return plan
+    listing = New(listed.raw, _mode_of(places.site / places.record))
+    # RECORD comes first, so that pip takes away also what a killed run has put into place.
+    return {places.record: listing} | plan
 
 
 def to_unapply(note: Note, places: Places) -> Plan:
     """Return how the files must lie without the series, bit for bit as they were."""
     originals = Originals(places, note)
-    plan: Plan = {path: originals.at(path) for path in note.originals}
+    # RECORD comes last: until then, pip takes away all that was applied.
+    paths = sorted(note.originals, key=lambda path: path == places.record)
+    plan: Plan = {path: originals.at(path) for path in paths}
     plan |= {places.kept(path): None for path in note.originals}
     return plan | {places.note: None, places.provenance: None}
 

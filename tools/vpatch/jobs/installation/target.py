@@ -24,7 +24,7 @@ from vpatch.jobs.installation.guard import (
 )
 from vpatch.jobs.installation.note import Note, Originals, Places, cache_of
 from vpatch.jobs.installation.plan import New, differing, sources, to_apply, to_unapply
-from vpatch.jobs.installation.reach import holds
+from vpatch.jobs.installation.reach import holds, listed
 from vpatch.values.base import version_of
 from vpatch.values.errors import BadInputError, FormatError, RefusedError
 from vpatch.values.provenance import Provenance, read_provenance
@@ -126,12 +126,27 @@ class Installation:
         if note is None:
             self._transaction.drop()
             return
+        if self._is_anew(note):
+            foreign = self.places.foreign(self._transaction.planned())
+            self._transaction.give_up({*foreign, *listed(Originals(self.places, None))})
+            say(
+                "an earlier run was interrupted, and the package was installed anew since: "
+                "the rest of its change is forgotten"
+            )
+            return
         refuse_foreign_plan(self.places, self._transaction.planned(), note["sources"])
         # All that lies ready was flushed to the disk, so that nothing else can lay it anew.
         self._transaction.resume(lambda: None, self.again)
         self._finish(note)
         what = "applied" if note["applied"] else "took back"
         say(f"an earlier run was interrupted: {what} the rest of its change")
+
+    def _is_anew(self, note: dict[str, Any]) -> bool:
+        """Whether another installation lies here than the one that a plan is for."""
+        if note.get("info") != self.places.info:
+            return True
+        record = self.places.record
+        return (self._site / record).exists() and not self._transaction.is_known(record)
 
     def plan(self, delivery: Delivery) -> Plan:
         """Return how the files must lie with a series in them; nothing where they do already.
@@ -181,7 +196,11 @@ class Installation:
 
     def _change(self, plan: Plan, *, applied: bool) -> None:
         paths = {path: wanted is not None for path, wanted in plan.items()}
-        note = {"applied": applied, "sources": sources(plan, self.places)}
+        note = {
+            "applied": applied,
+            "info": self.places.info,
+            "sources": sources(plan, self.places),
+        }
         self._transaction.check(paths)
         try:
             self._transaction.begin()
