@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _DOCS = "https://docs.github.com/rest"
 _PULL = re.compile(r"/pulls/([0-9]+)")
+_NUMBER = re.compile(r"/(?:pulls|issues)/([0-9]+)")
 _TIMELINE = re.compile(r"/issues/([0-9]+)/timeline")
 _SECOND = "You have exceeded a secondary rate limit. Please wait a few minutes before you try."
 
@@ -72,6 +73,8 @@ class GitHubServer:
         self.reset = time.time() + 3600
         self.secondary = 0
         """Answer this many requests with a secondary limit of one second."""
+        self.refused: dict[int, int] = {}
+        """HTTP statuses that pull requests get, always."""
         self.stumbles: list[int] = []
         """HTTP statuses that the next requests get."""
         self.silent = False
@@ -287,6 +290,8 @@ class GitHubServer:
         homes = (f"/repos/{self.project}", self.moved_to or "/repos/ ")
         home = next((home for home in homes if parts.path.startswith(home)), None)
         rest = parts.path.removeprefix(home) if home else ""
+        if (found := _NUMBER.match(rest)) and int(found[1]) in self.refused:
+            return _refused(self.refused[int(found[1])], "Unavailable")
         if (found := _PULL.fullmatch(rest)) and int(found[1]) in self.pulls:
             return _Answer(200, self.pulls[int(found[1])])
         if (found := _TIMELINE.fullmatch(rest)) and int(found[1]) in self.timelines:

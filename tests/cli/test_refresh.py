@@ -277,6 +277,34 @@ def test_a_limit_in_the_middle(bureau: Bureau) -> None:
     assert all(one["head"] for one in answer["pulls"])
 
 
+def test_an_odd_one_hides_no_other(bureau: Bureau) -> None:
+    """One that begins nowhere has its row, and status 3; the one behind it is told."""
+    forge = bureau.forge
+    forge.open(40102, "Edit b", edited(B, l7="seven"))
+    bureau.add("40102")
+    git(forge.origin.folder, "update-ref", "refs/pull/40101/head", "main")
+    forge.origin.push()
+    forge.api.shut(40102)
+    ran = bureau.near.run("refresh", status=3)
+    assert "#40101  Edit a        open      pushed, not looked at" in ran.out
+    assert "#40101 is part of upstream as it is" in " ".join(ran.out.split())
+    assert "#40102  Edit b        closed" in ran.out
+    odd, other = bureau.near.json("refresh", status=3)["pulls"]
+    assert odd["unseen"].startswith("#40101 is part of upstream as it is")
+    assert (other["unseen"], other["state"]) == (None, "closed")
+
+
+def test_one_that_github_refuses(bureau: Bureau) -> None:
+    """The one behind it is asked about all the same."""
+    bureau.forge.open(40102, "Edit b", edited(B, l7="seven"))
+    bureau.add("40102")
+    bureau.forge.api.shut(40102)
+    bureau.forge.api.refused = {40101: 451}
+    ran = bureau.near.run("refresh")
+    assert "#40101: GitHub gave no answer (HTTP 451)" in ran.err
+    assert "#40102  Edit b        closed" in ran.out
+
+
 def test_neither_answers(bureau: Bureau) -> None:
     """Without git and GitHub there is no answer: exit status 3, and nothing is written."""
     before = bureau.state()

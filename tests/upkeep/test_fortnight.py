@@ -53,7 +53,7 @@ class Fortnight:
         place = self.nights.bureau.near.index.folder
         (place / "simple").rename(place / "away")
         self.forge.http.hold = self._refuse
-        self.forge.api.stumbles = [500] * 3
+        self.forge.api.stumbles = [500] * 9
 
     def _refuse(self, path: str) -> None:
         raise ConnectionError(path)

@@ -81,7 +81,7 @@ def command(
         news.number: _candidates(sheet, outlook, news) for news in found if news.has_ended
     }
     status = 1 if any(news.push and news.push.differs for news in left) else 0
-    if any(news.state is None and not news.head for news in found):
+    if any(news.unseen or (news.state is None and not news.head) for news in found):
         status = 3
     if as_json:
         _print_json(sheet, found, taken, candidates, ok=not status)
@@ -137,6 +137,7 @@ def _print_json(
             }
             if news.push
             else None,
+            "unseen": news.unseen or None,
             "accepted": news.number in taken.accepted,
             "follow_ups": [one.as_json() for one in candidates.get(news.number, [])],
         }
@@ -158,6 +159,8 @@ def _print(
     rows = [(f"#{news.number}", news.title, _state(news), _word(news, taken)) for news in found]
     show.print_table(("PR", "Title…", "Upstream", "News"), rows)
     for news in found:
+        if news.unseen:
+            show.print_note(f"#{news.number} is at {news.head[:_DIGITS]}: {news.unseen}")
         if news.push and news.number not in taken.accepted:
             _print_push(session, news, accept=accept)
     for number, each in candidates.items():
@@ -175,6 +178,8 @@ def _state(news: News) -> str:
 def _word(news: News, taken: Taken) -> str:
     if news.number in taken.accepted:
         return f"pushed; taken as {news.head[:_DIGITS]}"
+    if news.unseen:
+        return "pushed, not looked at"
     if news.push is None:
         return "" if news.head else "no answer"
     return "pushed" if news.push.differs else "pushed, the same change"

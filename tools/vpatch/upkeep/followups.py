@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpatch.upkeep.upstream import is_down
 from vpatch.values.errors import VpatchError
 from vpatch.values.followups import candidates
 
@@ -52,8 +53,11 @@ def _threads(upstream: Upstream, ended: Mapping[int, str]) -> dict[int, list[Rem
         try:
             found[number] = upstream.github.thread(number)
         except VpatchError as error:
-            upstream.say(f"{error}; the threads of #{number} and those after it were not read")
-            break
+            if is_down(error):
+                rest = f"the threads of #{number} and those after it were not read"
+                upstream.say(f"{error}; {rest}")
+                break
+            upstream.say(f"{error}; the thread of #{number} was not read")
     return found
 
 

@@ -53,6 +53,8 @@ class News:
     head: str
     """Its last commit; empty where nobody tells."""
     push: Push | None
+    unseen: str = ""
+    """Why what was pushed could not be looked at; empty where it could, or nothing was."""
     release: str = ""
     """The first release that has it, where that is found."""
 

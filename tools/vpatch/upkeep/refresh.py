@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vpatch.jobs.incoming import Terms, compared, of_pull
 from vpatch.upkeep.followups import look_up
 from vpatch.upkeep.news import News, Push
+from vpatch.upkeep.upstream import is_down
 from vpatch.values.errors import BadInputError, RefusedError, VpatchError
 from vpatch.values.paths import decode
 
@@ -74,14 +75,13 @@ class Refresh:
         for number in numbers:
             try:
                 found[number] = github.pull(number)
-            except BadInputError as error:
-                self._failure = error
-                say(f"{error} ({error.hint})")
             except VpatchError as error:
-                # Who does not answer now, or no more, is not asked on.
                 self._failure = error
-                say(f"{error} ({error.hint}); nothing is known of #{number} and those after it")
-                break
+                if is_down(error):
+                    rest = f"nothing is known of #{number} and those after it"
+                    say(f"{error} ({error.hint}); {rest}")
+                    break
+                say(f"#{number}: {error} ({error.hint})")
         return found
 
     def _heads(
@@ -110,10 +110,13 @@ class Refresh:
     def _news(self, number: int, state: PullState | None, head: str | None) -> News:
         patches, known = self._sheet.of(number), self._facts.get(number)
         reviewed = _reviewed(patches, known)
-        push = None
+        push, unseen = None, ""
         if head and reviewed and head != reviewed and self._upstream.pulls:
-            push = self._push(number, reviewed, state)
-        return News(number, patches, known, state, head or "", push)
+            try:
+                push = self._push(number, reviewed, state)
+            except VpatchError as error:
+                unseen = str(error)
+        return News(number, patches, known, state, head or "", push, unseen)
 
     def _push(self, number: int, reviewed: str, state: PullState | None) -> Push | None:
         """Compare what was reviewed with what is there."""

@@ -56,18 +56,25 @@ def look_at_pulls(
         kept = Outlook.at(outlook)
         found = Refresh(facts, bases, sheet, upstream, kept).look(numbers)
         kept.save(outlook)
-        silent = [f"#{news.number}" for news in found if news.state is None]
-        if silent and upstream.github:
-            diary.failed(_WHAT, f"{upstream.github.host} told nothing of {', '.join(silent)}")
         carried = [patch.pr for patch in sheet.patches]
         for news in found:
             noted = news.known.follow_ups if news.known else ()
-            _compare(news, kept.candidates(news.number, noted, carried), diary)
+            with diary.looking_at(f"#{news.number}"):
+                if unseen := _unseen(news, upstream):
+                    diary.failed(f"#{news.number}", unseen)
+                _compare(news, kept.candidates(news.number, noted, carried), diary)
         changed = [news for news in found if _is_learned(news)]
         taken = Accept(folder, bases, sheet, upstream).take(changed, accept=False)
         changes = Changeset(folder.root, diary.say)
         with changes.held():
             changes.put(taken.contents)
+
+
+def _unseen(news: News, upstream: Upstream) -> str:
+    """Return why a pull request could not be looked at, or not at all of it."""
+    if upstream.github and news.state is None:
+        return f"{upstream.github.host} told nothing of it"
+    return news.unseen
 
 
 def _is_learned(news: News) -> bool:
