@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import resource
 import signal
@@ -89,6 +90,9 @@ def test_provenance_names_all(shop: Shop, official: Path) -> None:
         {"pr": 7, "title": "Seven", "present": True, "evidence": "vllm/b.py:3 has 'line 3'"}
     ]
     assert path.name == f"vllm-0.16.0+vpatch.{found['content'][:8]}-{AARCH64}.whl"
+    sha256 = hashlib.sha256(official.read_bytes()).hexdigest()
+    assert found["made_from"] == {"file": official.name, "sha256": sha256}
+    assert found["compiled"] is None
 
 
 def test_pip_installs_and_uninstalls_it(shop: Shop, tmp_path: Path) -> None:
@@ -221,8 +225,8 @@ def test_files_that_are_not_the_bases(shop: Shop, tmp_path: Path) -> None:
     assert "its files are not those of v0.16.0" in ran.err
     assert "vllm/a.py" in ran.err
     files = SOURCE | {"vllm/b.py": lines(1, 31)}
-    _, answer = made(shop, "--from", str(Archive(files).write(tmp_path)))
-    assert answer["foreign"] == ["vllm/b.py"]
+    path, answer = made(shop, "--from", str(Archive(files).write(tmp_path)))
+    assert answer["foreign"] == provenance(path)["foreign"] == ["vllm/b.py"]
     ran = shop.near.run("wheel", "--from", str(Archive(files).write(tmp_path)))
     assert "not as in v0.16.0, and not touched by the series: vllm/b.py" in ran.out
 
@@ -244,7 +248,7 @@ def test_files_that_no_wheel_holds(shop: Shop, official: Path, tmp_path: Path) -
     second = author.patch("Need more", {"requirements/common.txt": "more\n"})
     shop.desk.write_series("v0.16.0", {"1-docs.patch": first})
     path, answer = made(shop, "--from", str(official))
-    assert answer["outside"] == ["docs/guide.md"]
+    assert answer["outside"] == provenance(path)["outside"] == ["docs/guide.md"]
     assert contents(path)["vllm/b.py"] == b"b\n"
     ran = shop.near.run("wheel", "--from", str(official))
     assert "changed by the series, and in no wheel: docs/guide.md" in ran.out
@@ -424,6 +428,7 @@ def test_from_source(compiling: Shop) -> None:
     assert whole["vllm/_C.abi3.so"].startswith(b"// fast")
     assert whole["vllm/b.py"] == b"fast = True\n"
     assert [one["pr"] for one in found["patches"]] == [201, 202]
+    assert (found["made_from"], found["compiled"]) == (None, ["vllm/_C.abi3.so"])
     # Installed, what is compiled cannot be seen: the wheel's record stands for it.
     env = Environment.made(compiling.desk.folder / "env")
     env.pip("install", "-q", "--no-deps", str(path))

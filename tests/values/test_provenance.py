@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from vpatch.jobs.landmarks import Watched
 from vpatch.values.base import Base
 from vpatch.values.errors import FormatError
 from vpatch.values.facts import PullRequest
-from vpatch.values.provenance import provenance, read_provenance, series_digest
+from vpatch.values.provenance import Official, provenance, read_provenance, series_digest
 from vpatch.values.tree import Entry
 from vpatch.values.verdict import Replay, Result, Verdict
 
@@ -115,10 +116,30 @@ def test_it_tells_nothing_of_the_machine() -> None:
 
 
 def test_of_an_older_vpatch() -> None:
-    """A note that tells where the base came from is read as ever."""
+    """A note that tells where the base came from, and not what it was made of, is read."""
     found = provenance(replay_of(PATCHES), {}, [], [], "vllm")
-    old = json.dumps(found.as_json() | {"base": BASE.as_json()}).encode()
-    assert read_provenance(old, where="vpatch.json") == found
+    old = found.as_json() | {"base": BASE.as_json()}
+    for key in ("made_from", "compiled", "outside", "foreign"):
+        del old[key]
+    assert read_provenance(json.dumps(old).encode(), where="vpatch.json") == found
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {
+            "made_from": Official("vllm-0.16.0-py3-none-any.whl", "a" * 64),
+            "outside": ("docs/a.md",),
+            "foreign": ("vllm/b.py", "vllm/c.py"),
+        },
+        {"compiled": ("vllm/_C.abi3.so",)},
+        {"compiled": ()},
+    ],
+)
+def test_how_it_was_made(how: dict[str, Any]) -> None:
+    """From which official wheel, or by a build that compiled what: all of it is read again."""
+    found = replace(provenance(replay_of(PATCHES), {}, [], [], "vllm"), **how)
+    assert read_provenance(found.raw, where="vpatch.json") == found
 
 
 @pytest.mark.parametrize(
@@ -130,6 +151,10 @@ def test_of_an_older_vpatch() -> None:
         {"base": ["v0.16.0"]},
         {"patches": [{"name": "x"}]},
         {"watched": [{"pr": 7, "title": "t", "present": "yes", "evidence": ""}]},
+        {"made_from": {"file": "x"}},
+        {"compiled": "vllm/_C.abi3.so"},
+        {"outside": [5]},
+        {"foreign": None},
         {"more": "of it"},
     ],
 )

@@ -171,6 +171,7 @@ def _from_wheel(
 
     from vpatch.jobs import wheel as job  # noqa: PLC0415, lazy
     from vpatch.values.compiled import compiled_by  # noqa: PLC0415, lazy
+    from vpatch.values.provenance import Official  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
     with ThreadPoolExecutor(1) as pool:
@@ -186,16 +187,20 @@ def _from_wheel(
                 return print_lost(asked, replay, as_json=as_json)
             if touching and not skip:
                 raise _compiles(touching)
-            ids = examined.result()
+            found = examined.result()
             origin = _origin(session, asked, ready, replay, wheel, touching)
             files = job.changed_files(replay, ready.made, package)
             if job.is_patched(wheel, origin, files):
                 made = Made(wheel.path, origin, changed=False)
             else:
-                foreign = job.foreign_files(wheel, ids, replay, ready.made, package)
-                path = job.write_wheel(wheel, files, origin, out)
-                outside = sorted(replay.change.keys() - files.keys())
-                made = Made(path, origin, outside=outside, foreign=foreign)
+                foreign = job.foreign_files(wheel, found.python, replay, ready.made, package)
+                origin = replace(
+                    origin,
+                    made_from=Official(wheel.path.name, found.sha256),
+                    outside=tuple(sorted(replay.change.keys() - files.keys())),
+                    foreign=tuple(foreign),
+                )
+                made = Made(job.write_wheel(wheel, files, origin, out), origin)
             return print_made(asked, replay, made, as_json=as_json)
 
 
@@ -221,8 +226,9 @@ def _from_source(
         with _alone(), opened(built) as wheel:
             origin = _origin(session, asked, ready, replay, wheel, {})
             binary = compiled_parts(wheel, ready.made, replay.tree, package)
+            origin = replace(origin, compiled=tuple(binary))
             path = write_wheel(wheel, {}, origin, out)
-        return print_made(asked, replay, Made(path, origin, binary=binary), as_json=as_json)
+        return print_made(asked, replay, Made(path, origin), as_json=as_json)
 
 
 def _compiles(touching: dict[str, list[str]]) -> RefusedError:

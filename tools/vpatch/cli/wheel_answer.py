@@ -29,12 +29,6 @@ class Made:
     origin: Provenance
     changed: bool = True
     """False where the wheel that was given is the one that is wanted."""
-    outside: Sequence[str] = ()
-    """Files that the series changes and no wheel holds."""
-    foreign: Sequence[str] = ()
-    """Python files that are not the base's and that no patch touches."""
-    binary: Sequence[str] | None = None
-    """What a build compiled."""
 
 
 def print_lost(asked: Asked, replay: Replay, *, as_json: bool) -> int:
@@ -73,27 +67,27 @@ def print_made(asked: Asked, replay: Replay, made: Made, *, as_json: bool) -> in
             "changed": made.changed,
             "patches": [result.as_json() for result in replay.results],
             "left_out": origin.as_json()["left_out"],
-            "outside": list(made.outside),
-            "foreign": list(made.foreign),
-            "binary": None if made.binary is None else list(made.binary),
+            "outside": origin.outside,
+            "foreign": origin.foreign,
+            "binary": origin.compiled,
         }
         show.print_json(answer | {"ok": True})
         return 0
     _print_table(replay)
     for one in origin.left_out:
         show.print_note(f"{f'#{one.pr}' if one.pr else one.name} left out: it {one.why}")
-    if made.outside:
-        show.print_note(f"changed by the series, and in no wheel: {few(made.outside)}")
-    if any(path.startswith("requirements/") for path in made.outside):
+    if origin.outside:
+        show.print_note(f"changed by the series, and in no wheel: {few(origin.outside)}")
+    if any(path.startswith("requirements/") for path in origin.outside):
         show.print_note(
             "it requires what the official wheel requires, not what the series says"
         )
-    if made.foreign:
+    if origin.foreign:
         show.print_note(
-            f"not as in {asked.base.name}, and not touched by the series: {few(made.foreign)}"
+            f"not as in {asked.base.name}, and not touched by the series: {few(origin.foreign)}"
         )
-    if made.binary is not None:
-        show.print_note(f"compiled in it: {few(made.binary) or 'nothing'}")
+    if origin.compiled is not None:
+        show.print_note(f"compiled in it: {few(origin.compiled) or 'nothing'}")
     if made.changed:
         click.echo(f"wrote {printable(str(made.path))}")
     else:

@@ -74,6 +74,14 @@ class Seen:
     evidence: str
 
 
+@dataclass(frozen=True, slots=True)
+class Official:
+    """The official wheel that a patched one was made from."""
+
+    file: str
+    sha256: str
+
+
 class Watching(Protocol):
     """What was found of a pull request that is only watched."""
 
@@ -111,6 +119,14 @@ class Provenance:
     watched: tuple[Seen, ...]
     vpatch: str
     """Version of vpatch that made it."""
+    made_from: Official | None = None
+    """The wheel that it was made from; None for a build, and for files patched in place."""
+    compiled: tuple[str, ...] | None = None
+    """The programs and libraries that a build made; None where there was no build."""
+    outside: tuple[str, ...] = ()
+    """Files that the series changes and the wheel lacks."""
+    foreign: tuple[str, ...] = ()
+    """Python files that are not as the base has them, and that no patch touches."""
 
     @property
     def local(self) -> str:
@@ -230,11 +246,17 @@ def read_provenance(raw: bytes, *, where: str) -> Provenance:
             hint = "read it with the vpatch that wrote it, or a newer one"
             raise FormatError(f"its schema {schema!r} is not known", where=where, hint=hint)
         base = _checked(document.pop("base"))
+        # These were not told from the beginning.
+        official, compiled = document.pop("made_from", None), document.pop("compiled", None)
         found = Provenance(
             base=Base(base["name"], base["commit"], ""),
             patches=tuple(Carried(**_checked(one)) for one in document.pop("patches")),
             left_out=tuple(LeftOut(**_checked(one)) for one in document.pop("left_out")),
             watched=tuple(Seen(**_checked(one)) for one in document.pop("watched")),
+            made_from=Official(**_checked(official)) if official else None,
+            compiled=None if compiled is None else _names(compiled),
+            outside=_names(document.pop("outside", [])),
+            foreign=_names(document.pop("foreign", [])),
             **_checked(document),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -253,3 +275,15 @@ def _checked(table: Mapping[str, Any]) -> Mapping[str, Any]:
         if not isinstance(value, _KINDS.get(key, str)):
             raise TypeError(key)
     return table
+
+
+def _names(listed: Iterable[Any]) -> tuple[str, ...]:
+    """Return a list of JSON that holds text alone.
+
+    Raises:
+        TypeError: It holds something else.
+    """
+    names = tuple(listed)
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in names):
+        raise TypeError(listed)
+    return names

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vpatch.doors.files import write
 from vpatch.jobs.wheel.source import readable
@@ -71,8 +71,17 @@ def is_patched(wheel: Wheel, origin: Provenance, files: Files) -> bool:
     return True
 
 
-def examine(wheel: Wheel, package: str, cache: Path) -> dict[str, str]:
-    """Compare every member with RECORD, and return the git ids of the Python files.
+class Examined(NamedTuple):
+    """What a wheel was found to be."""
+
+    sha256: str
+    """Digest of its file."""
+    python: Mapping[str, str]
+    """Git ids of its Python files, by path."""
+
+
+def examine(wheel: Wheel, package: str, cache: Path) -> Examined:
+    """Compare every member with RECORD, and return what the wheel is.
 
     That takes longer than all the rest, so what was found is kept under the file's sha256.
 
@@ -90,13 +99,12 @@ def examine(wheel: Wheel, package: str, cache: Path) -> dict[str, str]:
         raise FormatError("the wheel is not as it was fetched", where=wheel.path.name)
     kept = cache / sha256 / "python.json"
     with suppress(OSError, ValueError):
-        known: dict[str, str] = json.loads(kept.read_bytes())
-        return known
+        return Examined(sha256, json.loads(kept.read_bytes()))
     wheel.check_content()
     python = (n for n in wheel.members if n.startswith(f"{package}/") and n.endswith(".py"))
     found = {name: _blob_id(wheel.unpacked(name)) for name in python}
     write(kept, json.dumps(found).encode())
-    return found
+    return Examined(sha256, found)
 
 
 def foreign_files(
