@@ -231,6 +231,18 @@ def test_files_that_are_not_the_bases(shop: Shop, tmp_path: Path) -> None:
     assert "not as in v0.16.0, and not touched by the series: vllm/b.py" in ran.out
 
 
+def test_files_that_the_base_lacks(shop: Shop, tmp_path: Path) -> None:
+    """They are told: in the package and beside it, but not what any build makes."""
+    archive = Archive(SOURCE)
+    for name in ("sitecustomize.py", "vllm/evil.py", "vllm/grpc/x_pb2.py"):
+        archive.members[name] = b"x = 1\n"
+    path, answer = made(shop, "--from", str(archive.write(tmp_path)))
+    added = ["sitecustomize.py", "vllm/evil.py"]
+    assert answer["added"] == provenance(path)["added"] == added
+    ran = shop.near.run("wheel", "--from", str(archive.write(tmp_path)))
+    assert f"in the wheel, and not in v0.16.0: {', '.join(added)}" in ran.out
+
+
 def test_tampered_with(shop: Shop, tmp_path: Path) -> None:
     """A compiled part that is not what RECORD says stops it all."""
     archive = Archive(SOURCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 import struct
 import zipfile
@@ -172,6 +173,21 @@ def test_what_vpatch_keeps(tmp_path: Path, name: str) -> None:
     with pytest.raises(RefusedError, match="what vpatch itself keeps") as caught:
         checked(archive.write(tmp_path))
     assert name in caught.value.where
+
+
+@pytest.mark.parametrize("name", ["evil.pth", "vllm-0.16.0.data/purelib/evil.pth"])
+def test_code_that_runs_at_every_start(tmp_path: Path, name: str) -> None:
+    """It is taken from the index alone; a `.pth` in a package is data like any other."""
+    archive = Archive(FILES)
+    archive.members["vllm/weights.pth"] = b""
+    checked(archive.write(tmp_path))
+    archive.members[name] = b"import os\n"
+    path = archive.write(tmp_path)
+    with pytest.raises(RefusedError, match="run at every start") as caught:
+        checked(path)
+    assert name in caught.value.where
+    with opened(path, sha256=hashlib.sha256(path.read_bytes()).hexdigest()) as wheel:
+        assert wheel.is_hook(name)
 
 
 def test_cut_off(tmp_path: Path) -> None:

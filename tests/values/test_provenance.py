@@ -119,7 +119,7 @@ def test_of_an_older_vpatch() -> None:
     """A note that tells where the base came from, and not what it was made of, is read."""
     found = provenance(replay_of(PATCHES), {}, [], [], "vllm")
     old = found.as_json() | {"base": BASE.as_json()}
-    for key in ("made_from", "compiled", "outside", "foreign"):
+    for key in ("made_from", "compiled", "outside", "foreign", "added"):
         del old[key]
     assert read_provenance(json.dumps(old).encode(), where="vpatch.json") == found
 
@@ -131,6 +131,7 @@ def test_of_an_older_vpatch() -> None:
             "made_from": Official("vllm-0.16.0-py3-none-any.whl", "a" * 64),
             "outside": ("docs/a.md",),
             "foreign": ("vllm/b.py", "vllm/c.py"),
+            "added": ("vllm/d.py",),
         },
         {"compiled": ("vllm/_C.abi3.so",)},
         {"compiled": ()},

@@ -199,6 +199,7 @@ def _from_wheel(
                     made_from=Official(wheel.path.name, found.sha256),
                     outside=tuple(sorted(replay.change.keys() - files.keys())),
                     foreign=tuple(foreign),
+                    added=tuple(job.added_files(wheel, replay, ready.made, package)),
                 )
                 made = Made(job.write_wheel(wheel, files, origin, out), origin)
             return print_made(asked, replay, made, as_json=as_json)

@@ -69,6 +69,7 @@ def print_made(asked: Asked, replay: Replay, made: Made, *, as_json: bool) -> in
             "left_out": origin.as_json()["left_out"],
             "outside": origin.outside,
             "foreign": origin.foreign,
+            "added": origin.added,
             "binary": origin.compiled,
         }
         show.print_json(answer | {"ok": True})
@@ -86,6 +87,8 @@ def print_made(asked: Asked, replay: Replay, made: Made, *, as_json: bool) -> in
         show.print_note(
             f"not as in {asked.base.name}, and not touched by the series: {few(origin.foreign)}"
         )
+    if origin.added:
+        show.print_note(f"in the wheel, and not in {asked.base.name}: {few(origin.added)}")
     if origin.compiled is not None:
         show.print_note(f"compiled in it: {few(origin.compiled) or 'nothing'}")
     if made.changed:

@@ -127,6 +127,8 @@ class Provenance:
     """Files that the series changes and the wheel lacks."""
     foreign: tuple[str, ...] = ()
     """Python files that are not as the base has them, and that no patch touches."""
+    added: tuple[str, ...] = ()
+    """Python files that the base lacks, and that the wheel had before it was patched."""
 
     @property
     def local(self) -> str:
@@ -257,6 +259,7 @@ def read_provenance(raw: bytes, *, where: str) -> Provenance:
             compiled=None if compiled is None else _names(compiled),
             outside=_names(document.pop("outside", [])),
             foreign=_names(document.pop("foreign", [])),
+            added=_names(document.pop("added", [])),
             **_checked(document),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

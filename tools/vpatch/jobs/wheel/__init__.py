@@ -1,6 +1,7 @@
 """A patched wheel: the official one of a base, with the files that a replay changed."""
 
 from vpatch.jobs.wheel.check import (
+    added_files,
     check_release,
     compiled_parts,
     examine,
@@ -13,6 +14,7 @@ from vpatch.jobs.wheel.write import changed_files, write_wheel
 
 __all__ = [
     "Wheel",
+    "added_files",
     "changed_files",
     "check_release",
     "compiled_parts",

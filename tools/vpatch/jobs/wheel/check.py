@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from vpatch.values.verdict import Replay
 
 
+_GENERATED = ("/_version.py", "_pb2.py", "_pb2_grpc.py")
+"""By setuptools-scm and by protoc."""
+
+
 def check_release(wheel: Wheel, base: Base) -> None:
     """Refuse a wheel of another release; of a branch or commit, its files alone tell.
 
@@ -134,6 +138,20 @@ def foreign_files(
         )
     names = (path for path in base if path.endswith(".py"))
     return sorted(path for path in names if ids.get(path) != base[path])
+
+
+def added_files(wheel: Wheel, replay: Replay, made: Repo, package: str) -> list[str]:
+    """Return the Python files of a wheel that the base lacks, but those that any build makes.
+
+    Args:
+        wheel: The wheel.
+        replay: The replay on the base.
+        made: Where its objects are.
+        package: Name of the package.
+    """
+    base = {f"{package}/{path}" for path in made.entries(f"{replay.base.commit}:{package}")}
+    names = (n for n in wheel.members if n.endswith(".py") or wheel.is_hook(n))
+    return sorted(n for n in names if n not in base and not n.endswith(_GENERATED))
 
 
 def compiled_parts(wheel: Wheel, made: Repo, tree: str, package: str) -> list[str]:

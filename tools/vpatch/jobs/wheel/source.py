@@ -126,6 +126,11 @@ class Wheel:
         with readable(self.path):
             return self.archive.read(info)
 
+    def is_hook(self, name: str) -> bool:
+        """Whether Python finds a member as a ``.pth`` file where packages are installed."""
+        top, slash, _ = name.partition("/")
+        return name.endswith(".pth") and (not slash or top.endswith(".data"))
+
     def provenance(self) -> Provenance | None:
         """Return what it was patched with, None where it was not.
 
@@ -172,7 +177,8 @@ def opened(path: Path, *, sha256: str = "") -> Iterator[Wheel]:
     Raises:
         BadInputError: The file's name is no wheel's.
         FormatError: It is broken, or its members could be taken for others.
-        RefusedError: It is signed, or forges what vpatch keeps.
+        RefusedError: It is signed, forges what vpatch keeps, or has a ``.pth`` file and is not
+            from the index.
     """
     try:
         name, version, _, _ = parse_wheel_filename(path.name)
@@ -189,6 +195,7 @@ def opened(path: Path, *, sha256: str = "") -> Iterator[Wheel]:
         raw = bare.unpacked(f"{dist_info}/RECORD")
         record = read_record(raw, where=f"{path.name}, {dist_info}/RECORD")
         wheel = replace(bare, record=record)
+        _refuse_unfit(wheel)
         _check_record(wheel)
         wheel.read(f"{dist_info}/WHEEL")
         if (canonicalize_name(wheel.name), wheel.version) != (name, version):
@@ -236,9 +243,8 @@ def _is_of(dist_info: str, wanted: tuple[str, Version]) -> bool:
         return False
 
 
-def _check_record(wheel: Wheel) -> None:
-    """Compare the list of members with RECORD; contents are another matter."""
-    own = f"{wheel.dist_info}/RECORD"
+def _refuse_unfit(wheel: Wheel) -> None:
+    """Refuse a wheel that is sound, and nothing to put a patch into."""
     for name in _SIGNATURES:
         if f"{wheel.dist_info}/{name}" in wheel.members:
             raise RefusedError(
@@ -253,6 +259,17 @@ def _check_record(wheel: Wheel) -> None:
             where=f"{wheel.path.name}: {_few(forged)}",
             hint="do not install this file: vpatch unapply would believe what it says",
         )
+    if not wheel.sha256 and (hooks := [n for n in wheel.members if wheel.is_hook(n)]):
+        raise RefusedError(
+            "the wheel has code for Python to run at every start, and nobody vouches for it",
+            where=f"{wheel.path.name}: {_few(hooks)}",
+            hint="take the official wheel; without --from it comes from the package index",
+        )
+
+
+def _check_record(wheel: Wheel) -> None:
+    """Compare the list of members with RECORD; contents are another matter."""
+    own = f"{wheel.dist_info}/RECORD"
     listed = wheel.record.files
     there = {name for name in wheel.members if not name.endswith("/")}
     if missing := sorted(listed.keys() - there):
