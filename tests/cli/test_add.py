@@ -50,6 +50,23 @@ def test_a_pull_request(bureau: Bureau) -> None:
     assert "[#40101]" in (bureau.near.folder / "PATCHES.md").read_text()
 
 
+def test_a_remote_with_a_password(bureau: Bureau) -> None:
+    """It gets into no file that others read: no link, no trailer, nobody else's cache."""
+    settings = bureau.near.folder / "vpatch.toml"
+    settings.write_text(settings.read_text() + 'package = "vllm-ours"\n')
+    bureau.forge.open(40101, "[Model] Edit a", edited(A, l7="seven"))
+    login = bureau.forge.url.replace("://", "://bot:SECRET@")
+    bureau.near.run("--upstream", login, "add", "40101", "--base", "v0.16.0")
+    own = bureau.forge.url.removesuffix(".git")
+    assert f"Upstream-PR: {own}/pull/40101" in bureau.text("40101-edit-a.patch")
+    assert f"]({own}/pull/40101)" in (bureau.near.folder / "PATCHES.md").read_text()
+    assert [path for path, raw in bureau.state().items() if b"SECRET" in raw] == []
+    for store in ("pulls.git", "store.git"):
+        config = bureau.near.cache / store / "config"
+        assert "SECRET" in config.read_text()
+        assert config.stat().st_mode & 0o077 == 0
+
+
 def test_what_came_between_is_no_part_of_it(bureau: Bureau) -> None:
     """Made on a later main, it is written as it fits the release, with other lines' numbers."""
     bureau.forge.land("Top", {A: "top\n" + lines(1, 40), B: "b\n"})

@@ -131,6 +131,7 @@ class Session:
     @property
     def project(self) -> str:
         """Address of the upstream project, for links."""
+        from vpatch.jobs.bases.remote import shown  # noqa: PLC0415, lazy
         from vpatch.values.project import project_at  # noqa: PLC0415, lazy
 
         url = self.config.upstream.url
@@ -138,7 +139,7 @@ class Session:
         if found and found.on_github:
             return found.page
         # A mirror's pull requests are vLLM's own; another project is where its remote is.
-        own = url.removesuffix(".git") if self.config.upstream.package != "vllm" else ""
+        own = shown(url).removesuffix(".git") if self.config.upstream.package != "vllm" else ""
         return own or "https://github.com/vllm-project/vllm"
 
     def look_at(self, page: str) -> None:

@@ -213,7 +213,7 @@ class Pulls(Remote):
 
     def _history(self, what: str, *specs: str) -> None:
         """Fetch commits, and nothing of what is in them."""
-        self.repo.run("config", f"remote.{self._name}.url", self._url)
+        self._note()
         with self._progress.track(what, None):
             self._reach("fetch", "-q", "--no-tags", "--filter=tree:0", self._name, *specs)
 

@@ -59,8 +59,7 @@ class Remote:
 
     def _fetch(self, name: str, wanted: str, depth: str) -> str | None:
         """Fetch what the server knows by an exact name, with as much history as `depth`."""
-        # A promisor remote is where git gets files that were left out (partial-clone.txt).
-        self._store.run("config", f"remote.{self._name}.url", self._url)
+        self._note()
         options = ["-q", "--no-tags", depth, "--filter=blob:none"]
         # A history without folders may be here; what git thinks it has must not count.
         options.append("--refetch")
@@ -138,7 +137,7 @@ class Remote:
         self._progress.say(f"fetching the history of {shown(self._url)}, to find {name}")
         kept = f"refs/vpatch/history/{self._name}"
         specs = [f"+refs/{kind}/*:{kept}/{kind}/*" for kind in ("heads", "tags")]
-        self._store.run("config", f"remote.{self._name}.url", self._url)
+        self._note()
         options = ["-q", "--no-tags", "--filter=tree:0"]
         if (self._store.git_dir / "shallow").exists():
             options.append("--unshallow")
@@ -161,6 +160,12 @@ class Remote:
         asked = "".join(f"{oid}\n" for oid in missing).encode()
         with self._progress.track(f"fetch {len(missing)} files", None):
             self._reach(*command, self._name, stdin=asked)
+
+    def _note(self) -> None:
+        """Tell git of the remote, where it gets files that were left out (partial-clone.txt)."""
+        # The address may hold a password; git keeps the file's mode.
+        (self._store.git_dir / "config").chmod(0o600)
+        self._store.run("config", f"remote.{self._name}.url", self._url)
 
     def _reach(self, *command: str, stdin: bytes = b"") -> bytes:
         try:
