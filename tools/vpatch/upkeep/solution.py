@@ -88,4 +88,4 @@ def _no_python(tree: Path, onto: str, paths: Iterable[str]) -> list[str]:
     broken = [path for path, place in now.items() if scopes_of(files.read(place)) is None]
     before = repo.entries(onto, broken) if broken else {}
     texts = dict(zip(before, repo.blobs([e.oid for e in before.values()]), strict=True))
-    return [path for path in broken if scopes_of(texts.get(path, b"")) is not None]
+    return [path for path, text in texts.items() if scopes_of(text) is not None]
