@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -84,6 +85,53 @@ def test_scripts(script: str) -> None:
             assert set(re.findall(r"--[a-z]+", said)) <= known
 
 
+def stand_in(folder: Path) -> Path:
+    """Make a gh that notes how it is called, and knows the pull requests of $OPEN."""
+    gh = folder / "bin/gh"
+    gh.parent.mkdir()
+    gh.write_text(
+        """#!/bin/bash
+echo "$1 $2" >>"$CALLS"
+while [ $# -gt 1 ]; do
+  if [ "$1" = --jq ]; then jq -r "$2" <<<"${OPEN:-[]}"; fi
+  shift
+done
+"""
+    )
+    gh.chmod(0o755)
+    return gh
+
+
+@pytest.mark.parametrize(
+    ("there", "then"),
+    [
+        ([], "pr create"),
+        ([{"number": 7, "isCrossRepository": True}], "pr create"),
+        ([{"number": n, "isCrossRepository": n == 7} for n in (7, 8)], "pr edit"),
+    ],
+)
+def test_a_fork_with_a_branch_of_that_name(
+    tmp_path: Path, there: list[dict[str, Any]], then: str
+) -> None:
+    """A stranger's pull request is not taken for the night's own."""
+    (step,) = (one for one in jobs()["night"]["steps"] if "gh pr list" in one.get("run", ""))
+    path = f"{stand_in(tmp_path).parent}:{os.environ['PATH']}"
+    calls = tmp_path / "calls"
+    told = {"OPEN": json.dumps(there), "CALLS": str(calls), "INTO": "main", "NEWS": "1"}
+    command = ["bash", "-eo", "pipefail", "-c", step["run"]]
+    subprocess.run(command, env=os.environ | told | {"PATH": path}, cwd=tmp_path, check=True)
+    assert calls.read_text().splitlines() == ["pr list", then]
+
+
+def test_nothing_that_fails_hides_the_news() -> None:
+    """It is told once: neither the page's way out nor the pull request may keep it back."""
+    steps = jobs()["night"]["steps"]
+    names = [step.get("name", step.get("uses", "")) for step in steps]
+    issue = names.index("Open the issue, or add to it")
+    assert issue == names.index("Look at upstream") + 1
+    assert all("!cancelled()" in step["if"] for step in steps if "gh pr" in step.get("run", ""))
+
+
 def test_a_run(desk: Desk, tmp_path: Path) -> None:
     """Its scripts, in order, end with a pushed branch, a pull request and an issue."""
     with begun(desk, tmp_path) as nights:
@@ -91,10 +139,7 @@ def test_a_run(desk: Desk, tmp_path: Path) -> None:
         git(tmp_path, "clone", "-q", "--bare", str(place), str(hub))
         git(place, "remote", "add", "origin", str(hub))
         nights.bureau.forge.api.shut(40101)
-        gh = tmp_path / "bin/gh"
-        gh.parent.mkdir()
-        gh.write_text('#!/bin/sh\necho "$1 $2" >>"$CALLS"\n')
-        gh.chmod(0o755)
+        gh = stand_in(tmp_path)
         told = {"RELEASES": "v0.16.1..", "UPSTREAM": nights.bureau.forge.url}
         files = ("CALLS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
         told |= {name: str(tmp_path / name) for name in files}
@@ -114,14 +159,19 @@ def test_a_run(desk: Desk, tmp_path: Path) -> None:
             made.rename(place / "build/parts" / made.name)
         run("night", INTO="main", NEWS="1")
         outputs = (tmp_path / "GITHUB_OUTPUT").read_text().splitlines()
-        assert outputs == ["release=v0.16.1", "pushed=true", "news=2", "wanted=1"]
+        assert outputs == [
+            "release=v0.16.1",
+            f"commit={nights.rev(BRANCH)}",
+            "news=2",
+            "wanted=1",
+        ]
         assert "### Wants a person" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()
         assert (tmp_path / "CALLS").read_text().splitlines() == [
             "auth setup-git",
-            "pr list",
-            "pr create",
             "label create",
             "issue list",
             "issue create",
+            "pr list",
+            "pr create",
         ]
         assert git(hub, "rev-parse", BRANCH) == nights.rev(BRANCH)
