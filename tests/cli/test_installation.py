@@ -190,6 +190,33 @@ def test_byte_code_is_never_stale(shop: Shop, tmp_path: Path) -> None:
     assert env.folders() == folders
 
 
+def test_byte_code_that_python_never_checks(shop: Shop, tmp_path: Path) -> None:
+    """Made before the patch with an unchecked hash: the file is patched, what runs is not."""
+    env = environment_with(tmp_path / "env", CODE)
+    author = Project(tmp_path / "author", CODE)
+    patch = author.patch("Fast", {"vllm/speed.py": "FAST = True\n"})
+    shop.desk.index.add("0.16.0", sdist("0.16.0", CODE))
+    shop.desk.write_series("v0.16.0", {"7-fast.patch": patch})
+    compiling = (
+        "import py_compile as p; p.compile({!r}, "
+        "invalidation_mode=p.PycInvalidationMode.UNCHECKED_HASH)"
+    ).format(str(env.site / "vllm/speed.py"))
+    ask = "from vllm.speed import FAST; print(FAST)"
+    env.run(compiling)
+    by_hand(env, patch)
+    assert env.run(ask) == "False"
+    assert drift(shop, env) == {"vllm/speed.py": "stale"}
+    ran = shop.near.run("apply", "--dry-run", "--python", str(env.root))
+    assert drift(shop, env) == {"vllm/speed.py": "stale"}
+    ran = shop.near.run("apply", "--python", str(env.root))
+    assert "byte code" in ran.out
+    assert env.run(ask) == "True"
+    assert drift(shop, env) == {}
+    # Byte code of the patched source is as good as any.
+    env.run(compiling)
+    assert drift(shop, env) == {}
+
+
 def test_another_series_over_the_first(shop: Shop, env: Environment) -> None:
     """The first goes out and the second comes in at once; unapply brings the release."""
     before = env.state()

@@ -81,6 +81,10 @@ def put(wish: Wish, target: Target | None, *, write: bool) -> Done:
     count = sum(path.startswith(f"{target.package}/") for path in plan)
     files = f"{count} file{'' if count == 1 else 's'}"
     name = f"{target.label} in {target.places.site}"
+    stale = target.take_stale(wish.ready.replay) if write else []
+    if not plan and stale:
+        them = ", ".join(stale)
+        return Done(f"took byte code away in {name} that hid what is in {them}", changed=True)
     if not plan:
         return Done(f"{_already(target)}: {name} holds {wish.asked.name}, nothing to do")
     if not write:

@@ -17,7 +17,8 @@ class Drift:
     path: str
     kind: str
     """``modified`` or ``deleted`` in the target, ``added`` to the package's folder,
-    ``unpatched`` where it is still the base's, ``committed`` where HEAD differs."""
+    ``unpatched`` where it is still the base's, ``committed`` where HEAD differs, ``stale``
+    where Python runs other byte code than its own."""
 
     def as_json(self) -> dict[str, str]:
         """Return the form of ``verify``."""

@@ -169,6 +169,8 @@ class _Comparison:
                 own.append(path)
             elif kind:
                 kinds[path] = kind
+            elif path in self._touched and self._places.stale(path):
+                kinds[path] = "stale"
         for path in {*self._places.own(self._record), *self._wanted} - set(lying):
             if kind := self._missing(path):
                 kinds[path] = kind

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from glob import escape
+from importlib.util import MAGIC_NUMBER, source_hash
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
 _CACHE = "__pycache__"
+_UNCHECKED = 0b01
+"""Flags of byte code that holds a hash of its source, which Python does not compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,27 @@ class Places:
         folder = cache_of(path)
         found = (self.site / folder).glob(f"{escape(source.stem)}.*.pyc")
         return sorted(f"{folder}/{path.name}" for path in found)
+
+    def stale(self, path: str) -> list[str]:
+        """Return the byte code that Python runs whatever its source says by now.
+
+        How a source is hashed depends on the Python that compiles: byte code of another one
+        than this cannot be told from stale.
+        """
+        source = self.site / path
+        return [
+            made
+            for made in self.bytecode(path)
+            if source.is_file() and _is_stale((self.site / made).read_bytes(), source)
+        ]
+
+
+def _is_stale(byte_code: bytes, source: Path) -> bool:
+    # PEP 552: a word of flags follows the magic number, then the hash of the source.
+    magic, flags, told = byte_code[:4], byte_code[4:8], byte_code[8:16]
+    if int.from_bytes(flags, "little") != _UNCHECKED:
+        return False
+    return magic != MAGIC_NUMBER or told != source_hash(source.read_bytes())
 
 
 class Originals:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from vpatch.doors.python import Installed
     from vpatch.jobs.installation.plan import Delivery, Plan
+    from vpatch.values.verdict import Replay
 
 
 class Installation:
@@ -179,6 +180,19 @@ class Installation:
             VpatchError: The system refused.
         """
         self._change(plan, applied=True)
+
+    def take_stale(self, replay: Replay) -> list[str]:
+        """Take away byte code that hides a series' files, and return the files.
+
+        Raises:
+            VpatchError: The system refused.
+        """
+        found = [path for path in self.places.own(replay.touched) if self.places.stale(path)]
+        with files.explained(self.root, "write"):
+            for path in found:
+                for made in self.places.stale(path):
+                    (self._site / made).unlink()
+        return found
 
     def unapply(self) -> Note | None:
         """Bring the files back as they were installed; None where nothing was applied.
