@@ -115,6 +115,18 @@ def test_back_again_bit_for_bit(shop: Shop, env: Environment) -> None:
     assert env.folders() == folders
 
 
+def test_a_folder_that_a_patch_adds_is_for_all(shop: Shop, env: Environment) -> None:
+    """Patched by root with a strict umask: who runs the package may read all of it."""
+    old = os.umask(0o077)
+    try:
+        shop.near.run("apply", "--python", str(env.root))
+    finally:
+        os.umask(old)
+    for path in (env.site / "vllm/new", env.info / "vpatch/original/vllm"):
+        assert path.stat().st_mode == path.parent.stat().st_mode == env.site.stat().st_mode
+    assert (env.site / "vllm/new/deep.py").stat().st_mode & 0o444 == 0o444
+
+
 def test_twice_is_once(shop: Shop, env: Environment) -> None:
     """Applied again, taken out again: nothing to do, and not a byte is written."""
     shop.desk.run("apply", "--python", str(env.root))

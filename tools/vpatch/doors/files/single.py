@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -89,6 +90,14 @@ def explained(path: Path, verb: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _no(error, path, verb) from error
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it, for all who may enter the one that is there."""
+    new = [above for above in (folder, *folder.parents) if not above.exists()]
+    for one in reversed(new):
+        one.mkdir(exist_ok=True)
+        one.chmod(stat.S_IMODE(one.parent.stat().st_mode))
 
 
 def _no(error: OSError, path: Path, verb: str) -> VpatchError:

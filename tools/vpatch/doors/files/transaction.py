@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vpatch.doors.files.single import explained
+from vpatch.doors.files.single import explained, make_folders
 from vpatch.values.errors import RefusedError, VpatchError
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ class Transaction:
 
     def _place(self, path: str) -> None:
         place = self.root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(place.parent)
         if place.is_dir() and not place.is_symlink():
             place.rmdir()  # only where it is empty
         new = self.staged / path
