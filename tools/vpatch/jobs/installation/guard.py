@@ -53,7 +53,8 @@ def _is_editable(found: Installed) -> bool:
         return bool(told.get("dir_info", {}).get("editable"))
     # A build by setup.py itself leaves its note in the source folder.
     source = found.where.parent
-    return found.info == source / found.info.name and (source / "pyproject.toml").exists()
+    noted = found.info.suffix == ".egg-info" and found.info.parent == source
+    return noted and (source / "pyproject.toml").exists()
 
 
 def refuse_edited(places: Places, note: Note) -> None:
