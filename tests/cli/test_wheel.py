@@ -263,11 +263,30 @@ def test_files_that_no_wheel_holds(shop: Shop, official: Path, tmp_path: Path) -
     assert answer["outside"] == provenance(path)["outside"] == ["docs/guide.md"]
     assert contents(path)["vllm/b.py"] == b"b\n"
     ran = shop.near.run("wheel", "--from", str(official))
-    assert "changed by the series, and in no wheel: docs/guide.md" in ran.out
+    assert "changed by the series, and not in the wheel: docs/guide.md" in ran.out
     assert "requires" not in ran.out
     shop.desk.write_series("v0.16.0", {"1-docs.patch": first, "2-more.patch": second})
     ran = shop.near.run("wheel", "--from", str(official))
     assert "it requires what the official wheel requires" in ran.out
+
+
+def test_files_that_the_wheel_left_out(shop: Shop, tmp_path: Path) -> None:
+    """A touched file that the base has and the wheel lacks stays out, as with apply --python.
+
+    The patched wheel is known again as what it is.
+    """
+    source = SOURCE | {"vllm/README.md": "a\n"}
+    author = Project(tmp_path / "author", source)
+    patch = author.patch("Readme", {"vllm/README.md": "b\n", "vllm/b.py": "b\n"})
+    shop.desk.index.add("0.16.0", sdist("0.16.0", source))
+    shop.desk.write_series("v0.16.0", {"1-readme.patch": patch})
+    official = Archive(SOURCE).write(tmp_path)
+    path, answer = made(shop, "--from", str(official))
+    assert answer["outside"] == ["vllm/README.md"]
+    assert "vllm/README.md" not in contents(path)
+    assert contents(path)["vllm/b.py"] == b"b\n"
+    again, answer = made(shop, "--from", str(path))
+    assert (again, answer["changed"]) == (path, False)
 
 
 def test_patch_without_a_place(shop: Shop, official: Path) -> None:

@@ -194,6 +194,7 @@ def _from_wheel(
                 made = Made(wheel.path, origin, changed=False)
             else:
                 foreign = job.foreign_files(wheel, found.python, replay, ready.made, package)
+                files = job.held_files(files, wheel, replay, ready.made)
                 origin = replace(
                     origin,
                     made_from=Official(wheel.path.name, found.sha256),

@@ -78,7 +78,7 @@ def print_made(asked: Asked, replay: Replay, made: Made, *, as_json: bool) -> in
     for one in origin.left_out:
         show.print_note(f"{f'#{one.pr}' if one.pr else one.name} left out: it {one.why}")
     if origin.outside:
-        show.print_note(f"changed by the series, and in no wheel: {few(origin.outside)}")
+        show.print_note(f"changed by the series, and not in the wheel: {few(origin.outside)}")
     if any(path.startswith("requirements/") for path in origin.outside):
         show.print_note(
             "it requires what the official wheel requires, not what the series says"

@@ -10,7 +10,7 @@ from vpatch.jobs.wheel.check import (
 )
 from vpatch.jobs.wheel.fetch import fetch
 from vpatch.jobs.wheel.source import Wheel, opened
-from vpatch.jobs.wheel.write import changed_files, write_wheel
+from vpatch.jobs.wheel.write import changed_files, held_files, write_wheel
 
 __all__ = [
     "Wheel",
@@ -21,6 +21,7 @@ __all__ = [
     "examine",
     "fetch",
     "foreign_files",
+    "held_files",
     "is_patched",
     "opened",
     "write_wheel",

@@ -66,7 +66,8 @@ def is_patched(wheel: Wheel, origin: Provenance, files: Files) -> bool:
         )
     there = {path: wheel.read(path) for path in files if path in wheel.members}
     wanted = {path: file and file.content for path, file in files.items()}
-    if wrong := sorted(path for path in files if there.get(path) != wanted[path]):
+    inside = files.keys() - set(found.outside)
+    if wrong := sorted(path for path in inside if there.get(path) != wanted[path]):
         raise RefusedError(
             "the wheel says that it holds this series, and does not",
             where=f"{wheel.path.name}: {', '.join(wrong)}",
@@ -130,13 +131,13 @@ def foreign_files(
     base = {f"{package}/{path}": entry.oid for path, entry in tree.items()}
     touched = {path for path in replay.touched if path.startswith(f"{package}/")}
     there = {path: _blob_id(wheel.read(path)) for path in touched if path in wheel.members}
-    if mine := sorted(path for path in touched if there.get(path) != base.get(path)):
+    if mine := sorted(path for path, found in there.items() if found != base.get(path)):
         raise RefusedError(
             f"its files are not those of {replay.base.name}",
             where=f"{wheel.path.name}: {', '.join(mine)}",
             hint="the series was replayed on upstream's own; take the official wheel",
         )
-    names = (path for path in base if path.endswith(".py"))
+    names = (path for path in base.keys() - touched if path.endswith(".py"))
     return sorted(path for path in names if ids.get(path) != base[path])
 
 

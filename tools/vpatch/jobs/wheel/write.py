@@ -62,6 +62,19 @@ def changed_files(replay: Replay, made: Repo, package: str) -> Files:
     }
 
 
+def held_files(files: Files, wheel: Wheel, replay: Replay, made: Repo) -> Files:
+    """Return changed files without those that the base has, and the official wheel left out.
+
+    Args:
+        files: What a replay changed.
+        wheel: The wheel.
+        replay: The replay.
+        made: Where its objects are.
+    """
+    base = made.entries(replay.base.commit, files)
+    return {p: file for p, file in files.items() if p in wheel.members or p not in base}
+
+
 def write_wheel(wheel: Wheel, files: Files, origin: Provenance, out: Path) -> Path:
     """Write a wheel with some files changed, named and marked as what it is.
 
