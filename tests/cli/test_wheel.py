@@ -491,6 +491,26 @@ def test_build_that_fails(compiling: Shop) -> None:
     assert not compiling.desk.folder.joinpath("dist").exists()
 
 
+def test_build_of_something_else(compiling: Shop, tmp_path: Path) -> None:
+    """One wheel is asked for, of this package and release: no other is taken for it."""
+    other = tmp_path / "another"
+    other.mkdir()
+    (other / "pyproject.toml").write_text(TREE["pyproject.toml"])
+    (other / "backend.py").write_text(
+        BACKEND.replace("vllm-", "another-").replace("Name: vllm", "Name: another")
+    )
+    (other / "vllm").mkdir()
+    (other / "csrc").mkdir()
+    (other / "csrc/k.cu").write_text(KERNEL)
+    command = ("wheel", "--base", "v0.16.0", "--from-source", "--", "--no-build-isolation")
+    ran = compiling.desk.run(*command, str(other), status=2)
+    assert "error: the build made 2 wheels: another-0.16.0+cuda-py3-none-any.whl" in ran.err
+    compiling.desk.more["SETUPTOOLS_SCM_PRETEND_VERSION"] = "0.17.0"
+    ran = compiling.desk.run(*command, status=2)
+    assert "error: the build made vllm 0.17.0+cuda, not vllm v0.16.0" in ran.err
+    assert not compiling.desk.folder.joinpath("dist").exists()
+
+
 # Accidents
 
 

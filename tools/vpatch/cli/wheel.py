@@ -212,7 +212,12 @@ def _from_source(
     """Build the patched tree."""
     from vpatch.doors.build import build_wheel  # noqa: PLC0415, lazy
     from vpatch.jobs.checkout import make_checkout  # noqa: PLC0415, lazy
-    from vpatch.jobs.wheel import compiled_parts, opened, write_wheel  # noqa: PLC0415, lazy
+    from vpatch.jobs.wheel import (  # noqa: PLC0415, lazy
+        check_built,
+        compiled_parts,
+        opened,
+        write_wheel,
+    )
 
     package = session.config.upstream.package
     with session.replayed(asked) as ready, tempfile.TemporaryDirectory() as folder:
@@ -226,6 +231,7 @@ def _from_source(
         Terminal().say(f"building {asked.base.name}, patched; pip's own words follow")
         built = build_wheel(pip, tree, Path(folder), str(release or ""))
         with _alone(), opened(built) as wheel:
+            check_built(wheel, package, asked.base)
             origin = _origin(session, asked, ready, replay, wheel, {})
             binary = compiled_parts(wheel, ready.made, replay.tree, package)
             origin = replace(origin, compiled=tuple(binary))

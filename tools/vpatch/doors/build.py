@@ -6,7 +6,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from vpatch.values.errors import VpatchError
+from vpatch.values.errors import BadInputError, VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ def build_wheel(pip: Sequence[str], tree: Path, out: Path, version: str) -> Path
         version: What the tree is a release of; empty where git's tags are to tell.
 
     Raises:
+        BadInputError: It made more than one.
         VpatchError: The build failed.
     """
     named = {_VERSION: version} if version else {}
@@ -50,5 +51,11 @@ def build_wheel(pip: Sequence[str], tree: Path, out: Path, version: str) -> Path
             f"the build failed (pip's exit status {ran.returncode})",
             where=pip[0],
             hint="pip's own words are above; vLLM's guide to building tells what it needs",
+        )
+    if len(built) > 1:
+        raise BadInputError(
+            f"the build made {len(built)} wheels",
+            where=", ".join(path.name for path in built),
+            hint="what stands behind -- is for pip wheel; name no other package there",
         )
     return built[0]

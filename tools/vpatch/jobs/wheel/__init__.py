@@ -2,6 +2,7 @@
 
 from vpatch.jobs.wheel.check import (
     added_files,
+    check_built,
     check_release,
     compiled_parts,
     examine,
@@ -16,6 +17,7 @@ __all__ = [
     "Wheel",
     "added_files",
     "changed_files",
+    "check_built",
     "check_release",
     "compiled_parts",
     "examine",

@@ -7,6 +7,8 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from packaging.utils import canonicalize_name
+
 from vpatch.doors.files import write
 from vpatch.jobs.wheel.source import readable
 from vpatch.values.base import version_of
@@ -40,6 +42,22 @@ def check_release(wheel: Wheel, base: Base) -> None:
             f"the wheel is of v{wheel.version}, not of {base.name}",
             where=wheel.path.name,
             hint=f"name its own base, --base v{wheel.version.public}, or take another wheel",
+        )
+
+
+def check_built(wheel: Wheel, package: str, base: Base) -> None:
+    """Refuse a wheel that is not what was to be built.
+
+    Raises:
+        BadInputError: It is of another package or release.
+    """
+    release = version_of(base.name)
+    named = canonicalize_name(wheel.name) == canonicalize_name(package)
+    if not named or (release and wheel.version.public != release.public):
+        raise BadInputError(
+            f"the build made {wheel.name} {wheel.version}, not {package} {base.name}",
+            where=wheel.path.name,
+            hint="SETUPTOOLS_SCM_PRETEND_VERSION, where it is set, must be the release",
         )
 
 
