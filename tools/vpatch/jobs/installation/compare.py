@@ -218,9 +218,9 @@ def _files(site: Path, package: str) -> Iterator[tuple[str, Path]]:
 
 
 def _is_as_listed(place: Path, told: Listed | None) -> bool:
-    """Whether a file is as it was installed, as far as RECORD tells."""
-    if told is None or not told.digest.startswith("sha256="):
-        return True
+    """Whether RECORD shows that a file is as it was installed: a bare line shows nothing."""
+    if told is None:
+        return False
     if told.size is not None and told.size != place.stat().st_size:
         return False
     with place.open("rb") as stream:
