@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from nights import BRANCH, C, Nights, begun
+from steps import KilledError
 from support import Desk, git, lines, tree_of
 from vpatch.doors.files import lock
 from vpatch.upkeep.nightly.branch import Branch
 from vpatch.upkeep.nightly.seen import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rebases import Works
@@ -123,9 +124,9 @@ def test_the_branch_moved_meanwhile(nights: Nights, monkeypatch: pytest.MonkeyPa
     """Nothing of anybody's is lost, and the news waits for the next night."""
     real = Branch.keep
 
-    def late(self: Branch, root: Path, state: bytes, message: Sequence[str]) -> str:
+    def late(self: Branch, root: Path, *args: Any) -> str:
         git(nights.folder, "branch", BRANCH, "HEAD")
-        return real(self, root, state, message)
+        return real(self, root, *args)
 
     with monkeypatch.context() as place:
         place.setattr(Branch, "keep", late)
@@ -277,6 +278,23 @@ def test_a_remote_where_no_disk_is_kept(nights: Nights, tmp_path: Path) -> None:
     assert git(hub, "rev-parse", BRANCH) == found["commit"]
 
 
+def test_two_machines(nights: Nights, tmp_path: Path) -> None:
+    """What either saw last counts for both."""
+    hub, other = tmp_path / "hub.git", tmp_path / "other"
+    git(tmp_path, "init", "-q", "--bare", str(hub))
+    git(nights.folder, "remote", "add", "origin", str(hub))
+    git(nights.folder, "push", "-q", "origin", "main")
+    nights.night("--push", "origin")
+    git(tmp_path, "clone", "-q", "-b", "main", str(hub), str(other))
+    own = nights.folder
+    nights.bureau.forge.api.shut(40101)
+    nights.bureau.near.folder = other
+    commit = nights.night("--push", "origin", status=1)["commit"]
+    nights.bureau.near.folder = own
+    found = nights.night("--push", "origin")
+    assert (found["news"], found["commit"], found["pushed"]) == ([], commit, False)
+
+
 def test_a_remote_that_moved_meanwhile(nights: Nights, tmp_path: Path) -> None:
     """It is not overwritten: the news is told, the branch stays here, and the status is 3."""
     hub = tmp_path / "hub.git"
@@ -342,6 +360,26 @@ def test_settings_that_push_more(nights: Nights, tmp_path: Path) -> None:
     assert git(hub, "for-each-ref", "--format=%(refname)") == f"refs/heads/{BRANCH}"
 
 
+def test_a_link_in_the_place_of_its_tree(nights: Nights, tmp_path: Path) -> None:
+    """The link goes; where it led to, nothing is written."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (nights.folder / "build").mkdir(exist_ok=True)
+    (nights.folder / "build/nightly").symlink_to(elsewhere)
+    seen: list[Path] = []
+    real = Branch.keep
+
+    def spied(self: Branch, root: Path, *args: Any) -> str:
+        seen.extend(elsewhere.iterdir())
+        return real(self, root, *args)
+
+    with pytest.MonkeyPatch.context() as place:
+        place.setattr(Branch, "keep", spied)
+        assert nights.news() == [TO_MAIN]
+    assert seen == list(elsewhere.iterdir()) == []
+    assert not (nights.folder / "build/nightly").is_symlink()
+
+
 def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
     """What others wrote reaches neither the terminal nor Markdown as more than text."""
     title = "Edit \x1b[31ma](http://evil) <img src=x> @all `x"
@@ -357,10 +395,60 @@ def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
 
 
 def test_a_quiet_night_as_markdown(nights: Nights, tmp_path: Path) -> None:
-    """There is a file all the same."""
+    """There is a file all the same; what is on the branch is in it until it is merged."""
     nights.night()
-    nights.night("--markdown", str(tmp_path / "news.md"))
-    assert (tmp_path / "news.md").read_text() == "Nothing new.\n"
+    news = tmp_path / "news.md"
+    nights.night("--markdown", str(news))
+    before = f"### Told before, not merged yet\n\n- {TO_MAIN}\n"
+    assert news.read_text() == f"Nothing new.\n\n{before}\n"
+    git(nights.folder, "merge", "-q", BRANCH)
+    nights.night("--markdown", str(news))
+    assert news.read_text() == "Nothing new.\n\n"
+
+
+def test_news_on_the_branch(nights: Nights) -> None:
+    """Its message has those of all nights that are not merged, and the answer too."""
+    nights.night()
+    nights.bureau.forge.api.shut(40101)
+    found = nights.night(status=1)
+    closed = "#40101 (Edit a) was closed, and not merged"
+    assert [one["text"] for one in found["news"]] == [closed]
+    assert [one["text"] for one in found["before"]] == [TO_MAIN]
+    message = git(nights.folder, "log", "-1", "--format=%b", BRANCH)
+    assert message.splitlines() == [f"* {TO_MAIN}", f"* {closed}"]
+    assert (found["commit"], nights.night()["commit"]) == (nights.rev(BRANCH),) * 2
+    git(nights.folder, "merge", "-q", BRANCH)
+    nights.bureau.forge.api.shut(40103)
+    assert nights.night(status=1)["before"] == []
+    message = git(nights.folder, "log", "-1", "--format=%b", BRANCH)
+    assert message == "* #40103 (Edit c) was closed, and not merged"
+
+
+def test_a_night_that_is_killed_before_it_tells(
+    nights: Nights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All is kept, and the next one tells it, once."""
+
+    def killed(_self: Branch) -> bool:
+        raise KilledError
+
+    with monkeypatch.context() as place:
+        place.setattr(Branch, "push", killed)
+        with pytest.raises(KilledError):
+            nights.night()
+    assert "patches/main/series" in nights.files()
+    nights.bureau.forge.api.shut(40101)
+    assert nights.news(status=1) == [TO_MAIN, "#40101 (Edit a) was closed, and not merged"]
+    assert nights.news() == []
+
+
+def test_news_that_cannot_be_written(nights: Nights) -> None:
+    """They are told all the same, and the status is 3."""
+    away = nights.folder / "vpatch.toml/news.md"
+    ran = nights.bureau.near.run("nightly", "--markdown", str(away), status=3)
+    assert TO_MAIN in ran.out
+    assert "error: cannot write it" in ran.err
+    assert nights.news() == []
 
 
 def test_bases_of_ones_own(nights: Nights) -> None:

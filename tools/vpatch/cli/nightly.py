@@ -16,9 +16,8 @@ from vpatch.values.paths import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpatch.upkeep.nightly import Diary, Home
+    from vpatch.upkeep.nightly import Diary, Home, Noted
     from vpatch.values.base import Base
-    from vpatch.values.news import News
 
 _NO_ANSWER = 3
 _FOR_PEOPLE = frozenset(
@@ -89,14 +88,15 @@ def command(
         page = Path(html) if html else session.root / "build" / "report.html"
         night.draw(found, page, matrix)
         night.keep()
+        if as_json:
+            show.print_json(night.as_json(page, proofs=python is not None))
+        else:
+            night.print(page, proofs=python is not None)
+        night.told()
     if markdown:
         from vpatch.doors import files  # noqa: PLC0415, lazy
 
         files.write(Path(markdown), _markdown(night.diary).encode())
-    if as_json:
-        show.print_json(night.as_json(page, proofs=python is not None))
-    else:
-        night.print(page, proofs=python is not None)
     return night.status
 
 
@@ -105,18 +105,33 @@ def _busy(_line: str) -> NoReturn:
     raise VpatchError("another night is at work in this folder", hint=hint)
 
 
+def _clear(place: Path) -> None:
+    """Take away the tree of a night; what a link in its place leads to is none of it."""
+    from vpatch.doors.files import explained  # noqa: PLC0415, lazy
+
+    with explained(place, "delete"):
+        if place.is_symlink():
+            place.unlink()
+        elif place.exists():
+            shutil.rmtree(place)
+
+
 class _Night:
     """One night, from its beginning to what is told of it."""
 
     def __init__(self, session: Session, remote: str) -> None:
+        from datetime import datetime  # noqa: PLC0415, lazy
+
         from vpatch.upkeep.nightly import Diary, Seen, home_of  # noqa: PLC0415, lazy
 
         self._session = session
         self._say = Terminal().say
         self._home: Home = home_of(session.root, self._say, remote)
-        self.diary: Diary = Diary(Seen.read(self._home.state()), self._say)
+        self._now = datetime.now().astimezone()
+        old, merged = Seen.newest(self._home.states()), Seen.read(self._home.merged())
+        self.diary: Diary = Diary(old, self._say, f"{self._now:%Y-%m-%d}", merged.news)
         self._place = session.root / "build" / "nightly"
-        shutil.rmtree(self._place, ignore_errors=True)
+        _clear(self._place)
         self._root = self._home.lay(self._place)
         # A session on the tree of the night; who upstream is, the user's own files say.
         url = session.config.upstream.url
@@ -155,15 +170,13 @@ class _Night:
 
     def draw(self, found: Sequence[Base], path: Path, matrix: str | None) -> None:
         """Write the page, with tonight's news, or those of a run before on the same day."""
-        from datetime import datetime  # noqa: PLC0415, lazy
-
         from vpatch.cli.matrix import made, must_answer  # noqa: PLC0415, lazy
         from vpatch.doors import files  # noqa: PLC0415, lazy
         from vpatch.upkeep.report import gather, render  # noqa: PLC0415, lazy
         from vpatch.values.matrix import read_part  # noqa: PLC0415, lazy
 
-        inner, now = self._inner, datetime.now().astimezone()
-        with self.diary.looking_at("the page"):
+        inner, diary = self._inner, self.diary
+        with diary.looking_at("the page"):
             if matrix:
                 whole = read_part(files.read_text(Path(matrix)), show.SCHEMA, where=matrix)
             else:
@@ -174,22 +187,27 @@ class _Night:
             self._say(f"writing {path}")
             with inner.replays() as replays:
                 page = gather(replays, inner.folder, whole, self._session.proofs)
-            self.diary.close(f"{now:%Y-%m-%d}")
-            seen = self.diary.new
-            news = seen.news if seen.night == f"{now:%Y-%m-%d}" else ()
-            text = render(page, project=inner.project, made=now, news=news)
+            diary.close()
+            news = [one for one in diary.new.news if one.night == diary.night or not one.told]
+            text = render(page, project=inner.project, made=self._now, news=news)
             files.write(path, text.encode())
-        self.diary.close(f"{now:%Y-%m-%d}")
+        diary.close()
 
     def keep(self) -> None:
         """Commit, then push; the news is told behind that."""
-        lines = [one.text for one in self.diary.news]
-        self._commit = self._home.keep(self._root, self.diary.new.written(), lines)
-        shutil.rmtree(self._place, ignore_errors=True)
+        diary, seen = self.diary, self.diary.new
+        lines = [one.text for one in [*diary.before, *diary.news]]
+        kept, told = seen.written(), seen.told().written()
+        self._commit = self._home.keep(self._root, kept, told, lines)
+        _clear(self._place)
         try:
             self._pushed = self._home.push()
         except VpatchError as error:
             self._unpushed = error
+
+    def told(self) -> None:
+        """Keep that the news were told: until then, the next night tells them."""
+        self._home.told()
 
     @property
     def status(self) -> int:
@@ -200,15 +218,11 @@ class _Night:
 
     def as_json(self, page: Path, *, proofs: bool) -> dict[str, Any]:
         """Return the answer for programs."""
-        from dataclasses import asdict  # noqa: PLC0415, lazy
-
         from vpatch.upkeep.nightly import BRANCH  # noqa: PLC0415, lazy
 
         return {
-            "news": [
-                asdict(one) | {"wants_a_person": one.kind in _FOR_PEOPLE}
-                for one in self.diary.news
-            ],
+            "news": [_as_json(one) for one in self.diary.news],
+            "before": [_as_json(one) for one in self.diary.before],
             "failures": self.diary.new.failures,
             "release": self.diary.new.release or None,
             "branch": BRANCH if self._commit else None,
@@ -239,15 +253,23 @@ class _Night:
             click.echo(printable(f"hint: {self._unpushed.hint}"), err=True)
 
 
+def _as_json(one: Noted) -> dict[str, Any]:
+    from dataclasses import asdict  # noqa: PLC0415, lazy
+
+    found = asdict(one) | {"wants_a_person": one.kind in _FOR_PEOPLE}
+    del found["told"]
+    return found
+
+
 def _markdown(diary: Diary) -> str:
     """Return the news for an issue, the text of others escaped."""
     from vpatch.upkeep.overview import escaped  # noqa: PLC0415, lazy
 
-    def listed(title: str, news: Sequence[News]) -> str:
+    def listed(title: str, news: Sequence[Noted]) -> str:
         lines = "".join(f"- {escaped(one.text)}\n" for one in news)
         return f"### {title}\n\n{lines}\n" if news else ""
 
     mine = [one for one in diary.news if one.kind in _FOR_PEOPLE]
     rest = [one for one in diary.news if one.kind not in _FOR_PEOPLE]
     text = listed("Wants a person", mine) + listed("What else is new", rest)
-    return text or "Nothing new.\n"
+    return (text or "Nothing new.\n\n") + listed("Told before, not merged yet", diary.before)

@@ -162,7 +162,7 @@ class Remote:
             self._reach(*command, self._name, stdin=asked)
 
     def _note(self) -> None:
-        """Tell git of the remote, where it gets files that were left out (partial-clone.txt)."""
+        """Tell git of the remote, from which it gets files that were left out."""
         # The address may hold a password; git keeps the file's mode.
         (self._store.git_dir / "config").chmod(0o600)
         self._store.run("config", f"remote.{self._name}.url", self._url)
