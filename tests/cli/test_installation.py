@@ -418,6 +418,24 @@ def test_a_record_that_is_broken_hides_nothing(shop: Shop, env: Environment) -> 
     assert held(shop, env, status=0) == ["yes"] * 4
 
 
+@pytest.mark.parametrize("left", [None, '"no csv'], ids=["lost", "broken"])
+def test_a_lost_record_is_no_excuse(shop: Shop, env: Environment, left: str | None) -> None:
+    """Without RECORD nobody knows what the wheel left out: a missing file is missing."""
+    (env.info / "top_level.txt").write_text("vllm\n")
+    by_hand(env, *shop.patches.values())
+    assert held(shop, env, status=0) == ["yes"] * 4
+    record = env.info / "RECORD"
+    record.unlink()
+    if left:
+        record.write_text(left)
+    for name in ("a.py", "moved.py"):
+        (env.site / "vllm" / name).unlink()
+    assert held(shop, env, status=1) == ["drifted", "yes", "partly", "drifted"]
+    found = drift(shop, env)
+    assert found["vllm/a.py"] == "deleted"
+    assert found["vllm-0.16.0.dist-info/RECORD"] == ("modified" if left else "deleted")
+
+
 def test_what_is_compiled_tells_nothing(shop: Shop, env: Environment, tmp_path: Path) -> None:
     """A patch of kernels and Python: refused, also with its Python half in, and never whole."""
     source = SOURCE | {"csrc/k.cu": lines(1, 9)}

@@ -156,7 +156,9 @@ class _Comparison:
         self._wanted = {f"{package}/{path}": entry for path, entry in tree.items()}
         self._touched = set(target.places.own(replay.touched))
         self._base = made.entries(replay.base.commit, self._touched)
-        self._record = listed(_originals(target))
+        record = listed(_originals(target))
+        self._is_lost = record is None
+        self._record = record or {}
 
     def found(self) -> Found:
         """Compare, file by file."""
@@ -174,6 +176,9 @@ class _Comparison:
         for path in {*self._places.own(self._record), *self._wanted} - set(lying):
             if kind := self._missing(path):
                 kinds[path] = kind
+        if self._is_lost:
+            there = (self._site / self._places.record).exists()
+            kinds[self._places.record] = "modified" if there else "deleted"
         drift = tuple(Drift(path, kinds[path]) for path in sorted(kinds))
         return Found(drift, tuple(sorted(own)))
 
@@ -200,6 +205,8 @@ class _Comparison:
             return "unpatched"
         if path in self._touched and path not in self._wanted:
             return ""  # the series deletes it
+        if self._is_lost and path in self._touched:
+            return "deleted"
         return "deleted" if path in self._record and not path.endswith(".pyc") else ""
 
 

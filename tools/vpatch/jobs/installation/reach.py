@@ -55,9 +55,9 @@ def reach(originals: Originals, replay: Replay, made: Repo) -> Reached:
     at = {path: _last(states.known[path], lying[path]) for path in touched}
     there = {path for path in touched if lying[path]}
     lacking = [path for path in touched if at[path] is None and path not in there]
-    record = listed(originals) if lacking else {}
+    record = listed(originals) if lacking else None
     for path in lacking:
-        if path in base and path not in record:
+        if record is not None and path in base and path not in record:
             del at[path]  # the wheel left it out
     return Reached(states, at, there)
 
@@ -73,13 +73,14 @@ def holds(originals: Originals, replay: Replay, made: Repo) -> bool:
     return bool(changed) and all(reached.at[p] == len(ways[p]) - 1 for p in changed)
 
 
-def listed(originals: Originals) -> Mapping[str, Listed | None]:
-    """Return what RECORD said as the package was installed, nothing where it is lost."""
+def listed(originals: Originals) -> Mapping[str, Listed | None] | None:
+    """Return what RECORD said as the package was installed, None where it is lost."""
     record = originals.places.record
+    content = originals.content(record)
     try:
-        return read_record(originals.content(record) or b"", where=record).files
+        return None if content is None else read_record(content, where=record).files
     except FormatError:
-        return {}
+        return None
 
 
 def _lying(place: Path) -> Entry | None:

@@ -129,7 +129,8 @@ class Installation:
             return
         if self._is_anew(note):
             foreign = self.places.foreign(self._transaction.planned())
-            self._transaction.give_up({*foreign, *listed(Originals(self.places, None))})
+            present = listed(Originals(self.places, None)) or ()
+            self._transaction.give_up({*foreign, *present})
             say(
                 "an earlier run was interrupted, and the package was installed anew since: "
                 "the rest of its change is forgotten"
