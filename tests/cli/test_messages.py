@@ -14,6 +14,7 @@ import pytest
 from cli.shop import SOURCE, Shop, nearer
 from support import sdist
 from vpatch.cli import main as command_line
+from vpatch.cli import show
 from vpatch.jobs.folder import Folder
 from vpatch.values.errors import VpatchError
 
@@ -325,3 +326,22 @@ def test_a_signal_in_a_finaliser_is_not_lost() -> None:
     assert "Traceback" not in ran.stderr
     assert "interrupted" in ran.stderr
     assert "went on" not in ran.stdout
+
+
+def test_no_command_for_the_runner(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In GitHub's log, words of others stay words, wherever a line of theirs begins."""
+    title = f"{'x' * 150} ::error::you ##[add-mask]e"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    show.print_note(title)
+    show.print_table(("Title",), [("::error::you ##[add-mask]e",)])
+    show.echo("a\n  ::error::you", err=True)
+    out, err = capsys.readouterr()
+    for line in (out + err).splitlines():
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
+    assert out.count(r"\x3a:error::you \x23#[add-mask]e") == 2
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    show.echo("::torch")
+    assert capsys.readouterr().out == "::torch\n"

@@ -9,7 +9,6 @@ import click
 
 from vpatch.cli import options, show
 from vpatch.values.errors import FormatError
-from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Session
@@ -52,7 +51,7 @@ def command(session: Session, *, fix: bool, as_json: bool) -> int:
             show.print_note(f"  hint: {problem.hint}")
     for name in found.not_replayed:
         line = f"{name} was not replayed: vpatch bases --fetch {name} brings its base"
-        click.echo(printable(line))
+        show.echo(line)
     count = len(found.problems)
     click.echo("no problem found" if ok else f"{count} problem{'s' if count > 1 else ''}")
     return 0 if ok else 1

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from vpatch import __version__
+from vpatch.cli import show
 from vpatch.values.errors import VpatchError
-from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -234,4 +234,4 @@ def _report_bug(error: Exception) -> int:
 
 
 def _say(line: Any) -> None:  # noqa: ANN401, printed as it is
-    click.echo(printable(str(line)), err=True)
+    show.echo(str(line), err=True)

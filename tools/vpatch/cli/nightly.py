@@ -11,7 +11,6 @@ import click
 from vpatch.cli import options, show
 from vpatch.cli.session import Session, Terminal
 from vpatch.values.errors import VpatchError
-from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,12 +244,12 @@ class _Night:
         if self._commit:
             line = f"{BRANCH} is at {self._commit[:12]}: git diff HEAD...{BRANCH}"
             show.print_note(line)
-        click.echo(printable(f"the page is {page}"))
+        show.echo(f"the page is {page}")
         if not proofs:
             click.echo("the proofs were not run: --python PY runs them")
         if self._unpushed:
-            click.echo(printable(f"error: {self._unpushed}"), err=True)
-            click.echo(printable(f"hint: {self._unpushed.hint}"), err=True)
+            show.echo(f"error: {self._unpushed}", err=True)
+            show.echo(f"hint: {self._unpushed.hint}", err=True)
 
 
 def _as_json(one: Noted) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from vpatch.cli import options, show
 from vpatch.cli.add import series_named
 from vpatch.cli.session import Terminal
 from vpatch.values.errors import BadInputError
-from vpatch.values.paths import printable
 from vpatch.values.project import pull_named
 
 if TYPE_CHECKING:
@@ -204,7 +203,7 @@ def _print_push(session: Session, news: News, *, accept: bool) -> None:
     else:
         show.print_note(f"#{news.number} went from {was} to {now}; what is different:")
     click.echo()
-    click.echo(printable(push.difference.rstrip("\n")))
+    show.echo(push.difference.rstrip("\n"))
     click.echo()
     if accept:
         show.print_note(

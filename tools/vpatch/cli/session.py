@@ -10,8 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import click
-
+from vpatch.cli import show
 from vpatch.values.errors import BadInputError
 from vpatch.values.paths import printable
 
@@ -312,7 +311,7 @@ class Terminal:
 
     def say(self, line: str) -> None:
         """Write a line."""
-        click.echo(printable(line), err=True)
+        show.echo(line, err=True)
 
     def track(self, what: str, total: int | None) -> Tracker:
         """Show a bar on a terminal, a line elsewhere."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,22 @@ _COLOURS = {
     "partly": "bold red",
     "unseen": "bold red",
 }
+
+
+_COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
+"""What GitHub's runner obeys in the words of a step (actions/runner, ActionCommand.cs)."""
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print text in which words of others may be."""
+    click.echo(_unbidden(printable(text)), err=err)
+
+
+def _unbidden(text: str) -> str:
+    """Return text that gives GitHub's runner no command, where that is what reads it."""
+    if "GITHUB_ACTIONS" not in os.environ:
+        return text
+    return _COMMAND.sub(lambda found: f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}", text)
 
 
 def print_json(answer: dict[str, Any]) -> None:
@@ -102,7 +120,7 @@ def print_table(
     with console.capture() as capture:
         console.print(table)
     # rich pads every line to the table's width, which a terminal may wrap.
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    click.echo(_unbidden("\n".join(line.rstrip() for line in capture.get().splitlines())))
 
 
 def label(patch: Patch | Proof | Weight | Carried) -> str:
@@ -133,4 +151,4 @@ def print_follow_up(number: int, one: Candidate) -> None:
 def print_note(text: str) -> None:
     """Print a paragraph, its further lines indented."""
     width = _console().width
-    click.echo(click.wrap_text(printable(text), width, subsequent_indent="  "))
+    echo(click.wrap_text(printable(text), width, subsequent_indent="  "))

@@ -15,7 +15,6 @@ from vpatch.jobs.smoke.record import junit_xml, read_record, record
 from vpatch.jobs.smoke.runner import Runner
 from vpatch.values.base import canonical, version_of
 from vpatch.values.errors import BadInputError, RefusedError
-from vpatch.values.paths import printable
 from vpatch.values.proof import Outcome
 
 if TYPE_CHECKING:
@@ -284,17 +283,17 @@ def _print_engine(engine: TestRun) -> None:
         note = f" ({case.message})" if case.message else ""
         show.print_note(f"  {case.state.value} {case.name}{note}")
     if engine.state in ("failed", "error", "broken"):
-        click.echo(printable(engine.output.rstrip()[-_OUTPUT:]), err=True)
+        show.echo(engine.output.rstrip()[-_OUTPUT:], err=True)
 
 
 def _print_output(proof: Proof) -> None:
     """Print what the runs that are to be green said, for the one who mends them."""
     for run in (proof.green, proof.whole):
         if run and run.state != "passed":
-            click.echo(printable(run.output.rstrip()[-_OUTPUT:]), err=True)
+            show.echo(run.output.rstrip()[-_OUTPUT:], err=True)
             return
     if proof.red:
-        click.echo(printable(proof.red.output.rstrip()[-_OUTPUT:]), err=True)
+        show.echo(proof.red.output.rstrip()[-_OUTPUT:], err=True)
 
 
 _OUTPUT = 6000

@@ -9,7 +9,6 @@ import click
 from vpatch.cli import environment, options, show
 from vpatch.cli.target import Named, find, lent
 from vpatch.values.errors import BadInputError
-from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from vpatch.cli.environment import Seen
@@ -84,7 +83,7 @@ def _print(asked: Asked, target: Target, ready: Ready, seen: Seen, *, ok: bool) 
         ]
         show.print_table(("PR", "Patch…", "Applied"), rows)
     for one in seen.drift:
-        click.echo(printable(f"{one.kind:<10}  {one.path}"))
+        show.echo(f"{one.kind:<10}  {one.path}")
     show.print_notes(r for r in ready.replay.results if not r.verdict.good)
     for note in seen.notes:
         show.print_note(note)
@@ -95,7 +94,7 @@ def _print(asked: Asked, target: Target, ready: Ready, seen: Seen, *, ok: bool) 
         click.echo(f"{target.root} holds {whole}, nothing differs")
     elif seen.lacking and not seen.drift:
         missed = ", ".join(show.label(result.patch) for result in seen.lacking)
-        click.echo(printable(f"not seen to be in, of {whole}: {missed}"))
+        show.echo(f"not seen to be in, of {whole}: {missed}")
     else:
         count = len(seen.drift)
         names = f"{count} files differ" if count != 1 else "1 file differs"
