@@ -250,8 +250,22 @@ def test_another_series_over_the_first(shop: Shop, env: Environment) -> None:
 
 
 def test_a_part_of_the_series_and_then_the_rest(shop: Shop, env: Environment) -> None:
-    """--upto stops after a patch, and that is what verify compares with."""
+    """--upto stops after a patch, and that is what verify compares with.
+
+    The record names the rest as left out, and its pull requests not as only watched.
+    """
+    shop.desk.folder.joinpath("patches/upstream.toml").write_text(
+        '[[pr]]\nnumber = 104\ntitle = "Again"\nstate = "open"\nas_of = 2026-01-01\n'
+        'landed_when = [{ path = "vllm/b.py", contains = "line 3" }]\n'
+    )
     shop.near.run("apply", "--python", str(env.root), "--upto", "#102")
+    made_of = json.loads((env.info / "vpatch.json").read_text())
+    assert [one["name"] for one in made_of["patches"]] == list(NAMES[:2])
+    why = f"not asked for: applied up to {NAMES[1]}"
+    assert [(one["name"], one["why"]) for one in made_of["left_out"]] == [
+        (name, why) for name in NAMES[2:]
+    ]
+    assert made_of["watched"] == []
     states = shop.near.json("status", "--python", str(env.root))["patches"]
     assert [patch["applied"] for patch in states] == ["yes", "yes", "no", "no"]
     assert drift(shop, env) == {}

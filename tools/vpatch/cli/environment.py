@@ -46,7 +46,9 @@ class Seen:
         return [
             result
             for result, state in self.patches
-            if result.verdict.good and result.verdict is not Verdict.LANDED and state != "yes"
+            if result.verdict.good
+            and result.verdict is not Verdict.LANDED
+            and state != "yes"
         ]
 
     def as_json(self) -> dict[str, object]:
@@ -101,9 +103,12 @@ def _delivery(wish: Wish, target: Installation) -> Delivery:
     from vpatch.values.provenance import provenance  # noqa: PLC0415, lazy
 
     facts, replay = wish.session.facts, wish.ready.replay
-    carried = [patch.pr for patch in wish.asked.series.patches]
-    watched = watch(facts, carried, wish.ready.landmarks)
-    made_of = provenance(replay, facts, watched, [], target.found.name)
+    whole = wish.session.serving(wish.asked.base, wish.asked.name).series.patches
+    watched = watch(facts, [patch.pr for patch in whole], wish.ready.landmarks)
+    # What is asked for is the beginning of the whole.
+    rest = whole[len(wish.asked.series.patches) :]
+    left_out = [(patch, f"not asked for: applied up to {wish.last}") for patch in rest]
+    made_of = provenance(replay, facts, watched, left_out, target.found.name)
     releases = wish.session.bases.releases
     return Delivery(replay, wish.ready.made, wish.asked.name, wish.last, made_of, releases)
 
