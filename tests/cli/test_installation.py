@@ -432,6 +432,14 @@ def test_a_record_that_is_broken_hides_nothing(shop: Shop, env: Environment) -> 
     assert held(shop, env, status=0) == ["yes"] * 4
 
 
+def test_a_patch_of_what_is_not_installed(shop: Shop, env: Environment, tmp_path: Path) -> None:
+    """A page, a test: an installation neither holds nor lacks it."""
+    author = Project(tmp_path / "pages", SOURCE)
+    page = author.patch("Page", {"docs/guide.md": "# The guide\n"})
+    shop.desk.write_series("v0.16.0", {"401-page.patch": page})
+    assert held(shop, env, status=0) == ["outside"]
+
+
 @pytest.mark.parametrize("left", [None, '"no csv'], ids=["lost", "broken"])
 def test_a_lost_record_is_no_excuse(shop: Shop, env: Environment, left: str | None) -> None:
     """Without RECORD nobody knows what the wheel left out: a missing file is missing."""

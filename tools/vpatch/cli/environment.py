@@ -48,7 +48,7 @@ class Seen:
             for result, state in self.patches
             if result.verdict.good
             and result.verdict is not Verdict.LANDED
-            and state != "yes"
+            and state not in ("yes", "outside")
         ]
 
     def as_json(self) -> dict[str, object]:

@@ -50,10 +50,11 @@ def held_states(target: Installation, replay: Replay, made: Repo) -> list[str]:
         made: Where the replay's objects are.
 
     Returns:
-        ``yes``, ``partly``, ``no``, ``drifted`` or ``unseen`` for each patch. A file is known
-        by its states in the replay; where it is in none of them, the patch's hunks are looked
-        for in it. ``drifted`` is where neither their new lines are there nor the old ones.
-        ``unseen`` is what is compiled, unless the installation's own record names the patch.
+        ``yes``, ``partly``, ``no``, ``drifted``, ``unseen`` or ``outside`` for each patch. A
+        file is known by its states in the replay; where it is in none of them, the patch's
+        hunks are looked for in it. ``drifted`` is where neither their new lines are there nor
+        the old ones. ``unseen`` is what is compiled, unless the installation's own record names
+        the patch. ``outside`` is what changes nothing that is installed.
     """
     reached = reach(_originals(target), replay, made)
     strange = {path for path in reached.there if reached.at[path] is None}
@@ -77,10 +78,10 @@ def _state(
     # A patch that changes nothing has landed: its files are to be in any known state.
     wanted = steps or dict.fromkeys(result.patch.paths, 0)
     whole = "unseen" if compiled(steps) and result.patch.sha256 not in carried else "yes"
-    # Tests and pages are not installed.
     inside = [path for path in wanted if path in at]
     if not inside:
-        return whole
+        # Tests and pages are not installed.
+        return "outside" if whole == "yes" and not compiled(wanted) else whole
     known = [(path, reached) for path in inside if (reached := at[path]) is not None]
     found: list[bool | None] = [reached >= wanted[path] for path, reached in known]
     if lost := [path for path in inside if at[path] is None]:
