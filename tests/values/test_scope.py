@@ -96,3 +96,20 @@ def test_names_of_any_nesting(tree: object) -> None:
     ast.parse(text)
     module = Module(text.encode())
     assert {line: module.name_at(line) for line in expected} == expected
+
+
+def test_method_of_a_long_class() -> None:
+    """A long class is parsed method by method, and its names are the same as of the whole."""
+    method = (
+        '    @decorated\n    def m{n}(self):\n        text = """\n    def fake():\n"""\n'
+        "        def inner():\n            return text\n        return inner\n\n"
+        "    size{n} = 1\n\n"
+    )
+    body = "".join(method.format(n=n) for n in range(150))
+    text = f'class Long(Base):\n    """Doc."""\n\n    x = 1\n\n{body}\n\nafter = 1\n'.encode()
+    whole = scopes_of(text)
+    assert whole is not None
+    module = Module(text)
+    for line in range(1, text.count(b"\n") + 1):
+        wanted = next((s.name for s in reversed(whole) if s.first <= line <= s.last), "")
+        assert module.name_at(line) == wanted, line
