@@ -18,12 +18,12 @@ WORDS = st.text(st.characters(codec="utf-8"), max_size=8)
 
 def night(old: Seen, *failing: str) -> Diary:
     """Look at three things, some of which fail."""
-    diary = Diary(old, print)
+    diary = Diary(old, print, "2026-03-01")
     for what in ("one", "two", "three"):
         with diary.looking_at(what):
             if what in failing:
                 raise VpatchError("no answer", where=what)
-    diary.close("2026-03-01")
+    diary.close()
     return diary
 
 
@@ -36,7 +36,7 @@ def test_a_failure_is_told_when_it_begins_and_when_it_is_over(nights: list[set[s
         began = {f"could not look at {w}: no answer: {w}" for w in failing - before}
         over = {f"could look at {w} again" for w in before - failing}
         assert sorted(one.text for one in diary.news) == sorted(began | over)
-        seen, before = Seen.read(diary.new.written()), failing
+        seen, before = Seen.read(diary.new.told().written()), failing
 
 
 @given(
@@ -59,7 +59,7 @@ def test_what_is_kept_is_what_was_seen(seen: Seen) -> None:
 
 def proofs(old: Seen, *outcomes: Outcome) -> tuple[list[str], Seen]:
     """Prove patches, and return what is told and kept."""
-    diary = Diary(old, print)
+    diary = Diary(old, print, "2026-03-01")
     made = [
         Proof(f"{number}.patch", number, outcome, "why")
         for number, outcome in enumerate(outcomes, 101)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vpatch.doors import files
@@ -51,6 +52,7 @@ class Branch:
         self._old = self._repo.tip(_REF)
         self._remote = ""
         self._theirs = ""
+        self._kept = self._told = ""
         self._silent: VpatchError | None = None
         self._files = dict(self._committed()) if self._head else {}
 
@@ -137,13 +139,19 @@ class Branch:
             if path.startswith(self._prefix) and is_own and entry.mode.startswith("100"):
                 yield path, entry
 
-    def state(self) -> bytes | None:
-        """Return what the last night saw: by the branch, or by what it was merged into."""
-        for tip in filter(None, (self._old, self._head)):
-            path = self._prefix + STATE
-            if entry := self._repo.entries(tip, [path]).get(path):
-                return self._repo.blobs([entry.oid])[0]
-        return None
+    def states(self) -> list[bytes]:
+        """Return what the last night saw: by the branch here or there, or by what is merged."""
+        tips = dict.fromkeys(filter(None, (self._old, self._theirs, self._head)))
+        return [raw for raw in map(self._state, tips) if raw is not None]
+
+    def merged(self) -> bytes | None:
+        """Return what the night saw that was merged last."""
+        return self._state(self._head)
+
+    def _state(self, tip: str) -> bytes | None:
+        path = self._prefix + STATE
+        entry = self._repo.entries(tip, [path]).get(path)
+        return self._repo.blobs([entry.oid])[0] if entry else None
 
     def lay(self, folder: Path) -> Path:
         """Write the files of the last commit, byte for byte."""
@@ -152,7 +160,7 @@ class Branch:
             files.write(folder / path, raw)
         return folder / self._prefix
 
-    def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
+    def keep(self, root: Path, state: bytes, told: bytes, message: Sequence[str]) -> str:
         """Commit, where the branch is other than it was."""
         there = {self._prefix + path: (root / path).absolute() for path in written(root)}
         oids = self._repo.hash_paths(there)
@@ -165,20 +173,12 @@ class Branch:
             if path not in self._files or self._files[path].oid != oid
         }
         change |= dict.fromkeys(self._gone(oids))
-        path = self._prefix + STATE
-        change[path] = Entry("100644", self._repo.write_blob(state))
-        made = NewCommit(
-            f"vpatch <{_NOBODY}>", f"{int(time.time())} +0000", _message(message), change
-        )
-        (commit,) = self._repo.commit_each(self._head, [made])
-        tree = f"{commit}^{{tree}}"
-        if self._same(tree, f"{self._head}^{{tree}}"):
+        self._kept = self._made(change, state, message)
+        self._told = self._made(change, told, message)
+        if not self._told:
             return ""
-        old = self._old
-        if old and self._same(f"{old}^", self._head) and self._same(tree, f"{old}^{{tree}}"):
-            return old
         try:
-            self._repo.run("update-ref", _REF, commit, self._old or _ABSENT)
+            self._repo.run("update-ref", _REF, self._kept, self._old or _ABSENT)
         except GitError as error:
             if self._repo.tip(_REF) == self._old:
                 raise
@@ -186,7 +186,30 @@ class Branch:
             raise RefusedError(
                 f"{BRANCH} moved meanwhile", where=str(self._root), hint=hint
             ) from error
+        return self._told
+
+    def _made(
+        self, change: Mapping[str, Entry | None], state: bytes, message: Sequence[str]
+    ) -> str:
+        """Make a commit, and return it, or one that is there already; empty for none needed."""
+        kept = {self._prefix + STATE: Entry("100644", self._repo.write_blob(state))}
+        who, when = f"vpatch <{_NOBODY}>", f"{int(time.time())} +0000"
+        made = NewCommit(who, when, _message(message), {**change, **kept})
+        (commit,) = self._repo.commit_each(self._head, [made])
+        tree = f"{commit}^{{tree}}"
+        if self._same(tree, f"{self._head}^{{tree}}"):
+            return ""
+        for tip in filter(None, (self._theirs, self._old)):
+            if self._same(f"{tip}^", self._head) and self._same(tree, f"{tip}^{{tree}}"):
+                return tip
         return commit
+
+    def told(self) -> None:
+        """Put the commit that says so in the place of the one that does not."""
+        if self._told:
+            # If somebody moved it meanwhile, the next night says so, and tells all again.
+            with suppress(GitError):
+                self._repo.run("update-ref", _REF, self._told, self._kept)
 
     def _same(self, one: str, other: str) -> bool:
         return self._repo.resolve(one) == self._repo.resolve(other)
@@ -198,7 +221,7 @@ class Branch:
 
     def push(self) -> bool:
         """Push the branch, if the remote has it as it was when the night began."""
-        tip = self._repo.tip(_REF)
+        tip = self._told or self._repo.tip(_REF)
         if not self._remote or tip in (None, self._theirs):
             return False
         if self._silent:

@@ -15,26 +15,33 @@ STATE = "patches/nightly.json"
 class Home(Protocol):
     """What a night begins with, and what it leaves."""
 
-    def state(self) -> bytes | None:
-        """Return what the last night saw, as it was kept; None before the first."""
+    def states(self) -> list[bytes]:
+        """Return what the last night saw, wherever it was kept; nothing before the first."""
+
+    def merged(self) -> bytes | None:
+        """Return what a night saw whose work is in what is checked out; None without any."""
 
     def lay(self, folder: Path) -> Path:
         """Lay the project's files out below an empty folder; return where it has them."""
 
-    def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
+    def keep(self, root: Path, state: bytes, told: bytes, message: Sequence[str]) -> str:
         """Keep what a night wrote and saw, all together.
 
         Args:
             root: What `lay` returned.
             state: What it saw.
+            told: The same, as it is when the news were told.
             message: The news, a line each.
 
         Returns:
-            The commit, empty where none was needed.
+            The commit, as it is when the news were told; empty where none was needed.
 
         Raises:
             RefusedError: Somebody was here meanwhile; nothing was changed.
         """
+
+    def told(self) -> None:
+        """Keep that the news were told."""
 
     def push(self) -> bool:
         """Show it to others, where that was asked for; return whether there was need.

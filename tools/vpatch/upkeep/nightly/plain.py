@@ -29,10 +29,15 @@ class Plain:
         self._say = say
         self._state = root / "build" / "nightly.json"
         self._before: dict[str, bytes] = {}
+        self._told = b""
 
-    def state(self) -> bytes | None:
+    def states(self) -> list[bytes]:
         """Return what the last night saw."""
-        return files.read(self._state) if self._state.exists() else None
+        return [files.read(self._state)] if self._state.exists() else []
+
+    def merged(self) -> bytes | None:
+        """All that a night wrote is in the files."""
+        return next(iter(self.states()), None)
 
     def lay(self, folder: Path) -> Path:
         """Copy the files, and note what they were."""
@@ -44,7 +49,7 @@ class Plain:
         self._before = {path: files.read(folder / path) for path in written(folder)}
         return folder
 
-    def keep(self, root: Path, state: bytes, message: Sequence[str]) -> str:
+    def keep(self, root: Path, state: bytes, told: bytes, message: Sequence[str]) -> str:
         """Write what changed, then what was seen; one killed between them is repeated."""
         now = {path: files.read(root / path) for path in written(root)}
         change: dict[str, bytes | None] = {
@@ -62,7 +67,12 @@ class Plain:
             if change:
                 changes.put(change)
             files.write(self._state, state)
+        self._told = told
         return ""
+
+    def told(self) -> None:
+        """Write that the news were told."""
+        files.write(self._state, self._told)
 
     def push(self) -> bool:
         """There is nothing that could be pushed."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vpatch.values.errors import VpatchError
@@ -14,7 +15,7 @@ from vpatch.values.proof import Outcome
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 
 @dataclass
@@ -26,6 +27,16 @@ class PullSeen:
     release: str = ""
     """The first release that has it."""
     follow_ups: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Noted(News):
+    """News, as they are kept."""
+
+    night: str = ""
+    """The date of the night that found them."""
+    told: bool = field(default=False, compare=False)
+    """Whether that night lived to tell them."""
 
 
 @dataclass
@@ -43,10 +54,10 @@ class Seen:
     """By base and name of a patch."""
     failures: dict[str, str] = field(default_factory=dict)
     """By what could not be looked at, the reason."""
-    news: list[News] = field(default_factory=list)
-    """The news of the last night that had any."""
-    night: str = ""
-    """The date of that night."""
+    news: list[Noted] = field(default_factory=list)
+    """The news of the last night that had any, behind those that are not merged yet."""
+    since: str = field(default="", compare=False)
+    """When this was seen first, in UTC."""
 
     @classmethod
     def read(cls, raw: bytes | None) -> Seen:
@@ -64,7 +75,7 @@ class Seen:
             kept = json.loads(raw)
             found = cls(**{key: kept[key] for key in kept.keys() - {"schema"}})
             found.pulls = {int(n): PullSeen(**one) for n, one in kept["pulls"].items()}
-            found.news = [News(**one) for one in kept["news"]]
+            found.news = [Noted(**one) for one in kept["news"]]
             for kind, by_base in ((Verdict, found.verdicts), (Outcome, found.proofs)):
                 for each in by_base.values():
                     for word in each.values():
@@ -79,6 +90,19 @@ class Seen:
             ) from error
         return found
 
+    @classmethod
+    def newest(cls, kept: Iterable[bytes]) -> Seen:
+        """Return what was seen last, by whatever machine; among equals the first.
+
+        Raises:
+            VpatchError: Something is damaged, or of another vpatch.
+        """
+        return max(map(cls.read, kept), key=lambda seen: seen.since, default=cls())
+
+    def told(self) -> Seen:
+        """Return it as it is when all news were told."""
+        return replace(self, news=[replace(one, told=True) for one in self.news])
+
     def written(self) -> bytes:
         """Return the form that it is kept in: the same for the same, byte for byte."""
         kept: dict[str, Any] = {"schema": 1} | asdict(self)
@@ -91,18 +115,30 @@ class Diary:
     Args:
         old: What the last night saw.
         say: Told of what failed, at once.
+        night: The date.
+        merged: The news in what is checked out.
     """
 
-    def __init__(self, old: Seen, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        old: Seen,
+        say: Callable[[str], None],
+        night: str,
+        merged: Collection[Noted] = (),
+    ) -> None:
         self.old = old
         self.new = Seen(release=old.release)
-        self.news: list[News] = []
         self.say = say
+        self.night = night
+        # Those of a night that was killed when it had kept them are still to be told.
+        self.news = [one for one in old.news if not one.told]
+        self._merged = merged
 
     def tell(self, kind: str, text: str, *, pr: int | None = None, base: str = "") -> None:
         """Note something new."""
         # It goes to terminals, by git's log too, and what is quoted was written by others.
-        self.news.append(News(kind, printable(" ".join(text.split())), pr, base))
+        line = printable(" ".join(text.split()))
+        self.news.append(Noted(kind, line, pr, base, self.night))
 
     @contextmanager
     def looking_at(self, what: str) -> Iterator[None]:
@@ -127,9 +163,16 @@ class Diary:
             self.tell("failure", text)
         self.new.failures[what] = reason
 
-    def close(self, night: str) -> None:
-        """End the night: keep its news, or, where it has none, those that were told last."""
-        if self.news:
-            self.new.news, self.new.night = self.news, night
-        else:
-            self.new.news, self.new.night = self.old.news, self.old.night
+    def close(self) -> None:
+        """End the night: keep its news, behind those that are not merged yet.
+
+        A night without any keeps what was kept: a merge alone is no reason to write.
+        """
+        self.new.news = [*self.before, *self.news] if self.news else self.old.news
+        is_same = self.new == self.old
+        self.new.since = self.old.since if is_same else datetime.now(UTC).isoformat()
+
+    @property
+    def before(self) -> list[Noted]:
+        """The news that were told before and are not merged yet."""
+        return [one for one in self.old.news if one.told and one not in self._merged]
