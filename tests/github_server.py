@@ -72,9 +72,11 @@ class GitHubServer:
         """Requests that are answered until `reset`."""
         self.reset = time.time() + 3600
         self.secondary = 0
-        """Answer this many requests with a secondary limit of one second."""
+        """Answer this many requests with a secondary limit."""
         self.refused: dict[int, int] = {}
         """HTTP statuses that pull requests get, always."""
+        self.retry_after = "1"
+        """What a secondary limit says of its end."""
         self.stumbles: list[int] = []
         """HTTP statuses that the next requests get."""
         self.silent = False
@@ -272,7 +274,7 @@ class GitHubServer:
             self.remaining, self.reset = 5000, time.time() + 3600
         if self.secondary:
             self.secondary -= 1
-            return _refused(403, _SECOND, {"Retry-After": "1"})
+            return _refused(403, _SECOND, {"Retry-After": self.retry_after})
         if self.remaining <= 0:
             return _refused(403, f"API rate limit exceeded for {(said and 'user') or HOST}.")
         return None

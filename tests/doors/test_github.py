@@ -93,6 +93,15 @@ def test_the_thread_over_several_pages(server: GitHubServer, client: Client) -> 
     assert server.statuses == [200, 200, 304, 304]
 
 
+def test_a_page_that_comes_behind_a_full_one(server: GitHubServer, client: Client) -> None:
+    """The full one is what it was, and by its ETag nobody could see the new one."""
+    for number in range(99):
+        server.comment(101, f"comment {number}")
+    assert len(client.ask.thread(101)) == 99
+    server.comment(101, "Replaced by #77")
+    assert client.ask.thread(101)[-1].text == "Replaced by #77"
+
+
 def test_a_reference_from_a_fork_does_not_count(server: GitHubServer, client: Client) -> None:
     """A fork numbers its pull requests anew."""
     server.open(104, "Try a", HEAD, body="As #101")
@@ -172,6 +181,24 @@ def test_a_long_limit_is_told_with_its_end(server: GitHubServer, client: Client)
     assert client.told == []
 
 
+@pytest.mark.parametrize("after", ["inf", "-inf", "nan", "1e30", "86400000", "soon"])
+def test_a_limit_that_makes_no_sense(server: GitHubServer, client: Client, after: str) -> None:
+    """It is a limit all the same, for a minute."""
+    server.secondary, server.retry_after = 1, after
+    start = time.time()
+    with pytest.raises(RateLimitError) as caught:
+        client.ask.pull(101)
+    ends = [time.strftime("%H:%M:%S", time.localtime(start + n)) for n in range(59, 75)]
+    assert str(caught.value).partition(" until ")[2].partition(": ")[0] in ends
+
+
+def test_a_limit_in_milliseconds(server: GitHubServer, client: Client) -> None:
+    """No clock shows that year."""
+    server.remaining, server.reset = 0, 1.8e12
+    with pytest.raises(RateLimitError, match=r"used up until [0-9:]{8}: 127"):
+        client.ask.pull(101)
+
+
 def test_a_server_that_stumbles_is_asked_again(
     server: GitHubServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +231,9 @@ def test_nobody_there(server: GitHubServer, client: Client) -> None:
         client.ask.pull(101)
 
 
-@pytest.mark.parametrize("page", [b"<html>Sign in</html>", b"[]", b'{"number": "x"}', b"null"])
+@pytest.mark.parametrize(
+    "page", [b"<html>Sign in</html>", b"[]", b'{"number": "x"}', b"null", b"[" * 200000]
+)
 def test_something_else_that_answers(server: GitHubServer, client: Client, page: bytes) -> None:
     """A web page or another server's answer is no answer of GitHub's."""
     server.page = page

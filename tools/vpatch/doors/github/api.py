@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+PAGE = 100
+"""Entries of a full page."""
 _TIMEOUT = (10.0, 20.0)
 """Seconds to connect, and between two pieces of an answer."""
 _WHOLE = 30.0
@@ -32,6 +34,7 @@ _WHOLE = 30.0
 _LARGEST = 32 * 2**20
 _PATIENCE = 30
 """Seconds that are waited for a rate limit."""
+_MINUTE, _DAY = 60.0, 86400.0
 _PAUSES = (1.0, 3.0)
 """Seconds before a server that failed is asked again."""
 _REDIRECTS = 3
@@ -124,7 +127,7 @@ class Api:
             return old["body"], old["next"]
         try:
             found = json.loads(body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.no_github() from error
         following = urljoin(address, reply.links.get("next", {}).get("url", "")) or ""
         following = following if following != address else ""
@@ -247,23 +250,33 @@ def _limited_until(reply: requests.Response, body: bytes) -> float | None:
     docs.github.com, "Rate limits for the REST API": ``retry-after``, else
     ``x-ratelimit-reset`` where nothing remains, else a minute for a secondary limit.
     """
+    now = time.time()
     try:
         if after := reply.headers.get("Retry-After"):
-            return time.time() + float(after)
-        if reply.headers.get("X-RateLimit-Remaining") == "0":
-            return float(reply.headers["X-RateLimit-Reset"])
+            left = float(after)
+        elif reply.headers.get("X-RateLimit-Remaining") == "0":
+            left = float(reply.headers["X-RateLimit-Reset"]) - now
+        elif b"rate limit" in body.lower():
+            left = _MINUTE
+        else:
+            return None
     except (KeyError, ValueError):
-        return time.time() + 60
-    return time.time() + 60 if b"rate limit" in body.lower() else None
+        left = _MINUTE
+    # What is no number, or in other units, says nothing of when.
+    return now + (left if abs(left) <= _DAY else _MINUTE)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """Return an answer that was kept, None where it is not there or not whole."""
+    """Return an answer that was kept, None where it is not there or may not be whole."""
     try:
         found = json.loads(path.read_bytes())
-        return {key: found[key] for key in ("etag", "body", "next")}
-    except (OSError, ValueError, KeyError, TypeError):
+        answer = {key: found[key] for key in ("etag", "body", "next")}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    body = answer["body"]
+    # Another page may be behind one that was full: it stays the same, and says nothing of that.
+    ends_full = isinstance(body, list) and len(body) == PAGE and not answer["next"]
+    return None if ends_full else answer
 
 
 def _keep(path: Path, answer: dict[str, Any]) -> None:

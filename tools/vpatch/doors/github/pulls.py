@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from vpatch.doors.github.api import PAGE
 from vpatch.values.pull import PullState, Remark
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class GitHub:
             VpatchError: No answer, or none that can be read.
         """
         found: list[Remark] = []
-        for events in self._api.ask(f"/issues/{number}/timeline?per_page=100", f"#{number}"):
+        question = f"/issues/{number}/timeline?per_page={PAGE}"
+        for events in self._api.ask(question, f"#{number}"):
             try:
                 found += self._remarks(events)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
