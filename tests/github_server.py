@@ -81,6 +81,10 @@ class GitHubServer:
         """HTTP statuses that the next requests get."""
         self.silent = False
         """Keep silent until `close`."""
+        self.dribbles = False
+        """Answer a byte now and then, for some seconds."""
+        self.dribbled = False
+        """Whether somebody waited for the last of them."""
         self.page: bytes | None = None
         """Answer everything with this web page."""
         self.moved_to = ""
@@ -229,6 +233,9 @@ class GitHubServer:
         if self.silent:
             self._closed.wait(60)
             return
+        if self.dribbles:
+            self._dribble(request)
+            return
         answer = self._answer(request.path, headers)
         condition = headers.get("If-None-Match", "")
         raw = b"" if answer.body is None else _raw(answer.body)
@@ -255,6 +262,16 @@ class GitHubServer:
             request.send_header(name, value)
         request.end_headers()
         request.wfile.write(raw)
+
+    def _dribble(self, request: Any) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "100")
+        request.end_headers()
+        for _ in range(100):
+            request.wfile.write(b" ")
+            request.wfile.flush()
+            self._closed.wait(0.05)
+        self.dribbled = True
 
     def _answer(self, path: str, headers: Mapping[str, str]) -> _Answer:
         place = path.replace(

@@ -224,6 +224,17 @@ def test_a_server_that_says_nothing(
         client.ask.pull(101)
 
 
+def test_a_server_that_dribbles(
+    server: GitHubServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is never silent for long, and given up all the same."""
+    monkeypatch.setattr(door, "_WHOLE", 0.3)
+    server.dribbles = True
+    with pytest.raises(VpatchError, match="no answer within"):
+        client.ask.pull(101)
+    assert not server.dribbled
+
+
 def test_nobody_there(server: GitHubServer, client: Client) -> None:
     """Without a network, that is said in a word."""
     server.close()

@@ -11,8 +11,10 @@ import ipaddress
 import json
 import os
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -169,23 +171,19 @@ class Api:
     def _once(
         self, address: str, condition: Mapping[str, str]
     ) -> tuple[requests.Response, bytes]:
-        end = time.monotonic() + _WHOLE
-        body = bytearray()
+        answer: Future[tuple[requests.Response, bytes]] = Future()
+
+        def work() -> None:
+            try:
+                answer.set_result(self._read(address, condition))
+            except Exception as error:  # noqa: BLE001, it is raised again below
+                answer.set_exception(error)
+
+        # A server that dribbles is never late with its next byte: who reads never sees the end.
+        Thread(target=work, daemon=True).start()
         try:
-            with self._session.get(
-                address,
-                headers=dict(condition),
-                timeout=_TIMEOUT,
-                allow_redirects=False,
-                stream=True,
-            ) as reply:
-                for piece in reply.iter_content(2**16):
-                    body += piece
-                    if len(body) > _LARGEST:
-                        raise self.no_github()
-                    if time.monotonic() > end:
-                        raise requests.ReadTimeout
-        except requests.Timeout as error:
+            return answer.result(_WHOLE)
+        except (TimeoutError, requests.Timeout) as error:
             raise VpatchError(
                 f"no answer within {_WHOLE:.0f} s",
                 where=self.host,
@@ -197,6 +195,22 @@ class Api:
                 where=self.host,
                 hint="check the network; without it, vpatch knows what git tells",
             ) from error
+
+    def _read(
+        self, address: str, condition: Mapping[str, str]
+    ) -> tuple[requests.Response, bytes]:
+        body = bytearray()
+        with self._session.get(
+            address,
+            headers=dict(condition),
+            timeout=_TIMEOUT,
+            allow_redirects=False,
+            stream=True,
+        ) as reply:
+            for piece in reply.iter_content(2**16):
+                body += piece
+                if len(body) > _LARGEST:
+                    raise self.no_github()
         return reply, bytes(body)
 
     def _kept(self, address: str) -> Path:
