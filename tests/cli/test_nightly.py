@@ -394,6 +394,17 @@ def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
     assert "<img" not in (nights.folder / "build/report.html").read_text()
 
 
+def test_a_title_that_a_forge_would_obey(nights: Nights) -> None:
+    """In the commit it closes no issue, calls nobody, and skips no checks."""
+    title = "[Bugfix] Fixes #5, a/b#6, GH-7, https://github.com/a/b/issues/8 @all [skip ci]"
+    nights.bureau.forge.api.retitle(40101, title)
+    nights.bureau.forge.api.shut(40101)
+    nights.night(status=1)
+    quoted = "[Bugfix] Fixes PR 5, a/b PR 6, PR 7, github.com/a/b/issues/8 @ all [ skip ci]"
+    message = git(nights.folder, "log", "-1", "--format=%B", BRANCH)
+    assert f"* PR 40101 ({quoted}) was closed, and not merged" in message
+
+
 def test_a_quiet_night_as_markdown(nights: Nights, tmp_path: Path) -> None:
     """There is a file all the same; what is on the branch is in it until it is merged."""
     nights.night()
@@ -421,7 +432,7 @@ def test_news_on_the_branch(nights: Nights) -> None:
     nights.bureau.forge.api.shut(40103)
     assert nights.night(status=1)["before"] == []
     message = git(nights.folder, "log", "-1", "--format=%b", BRANCH)
-    assert message == "* #40103 (Edit c) was closed, and not merged"
+    assert message == "* PR 40103 (Edit c) was closed, and not merged"
 
 
 def test_a_night_that_is_killed_before_it_tells(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -24,6 +25,15 @@ _NOBODY = "vpatch@localhost"
 _ABSENT = "0" * 40
 # The user's settings may ask for more, with what is not for others, or a key that asks him.
 _ALONE = ("-q", "--recurse-submodules=no")
+# What a forge obeys in a commit's message, where strangers are quoted and numbers upstream's.
+_SIGNS = (
+    (re.compile(r"(?<=\w)#(?=\d)"), " PR "),
+    (re.compile(r"#(?=\d)"), "PR "),
+    (re.compile(r"\bGH-(?=\d)", re.IGNORECASE), "PR "),
+    (re.compile(r"\bhttps?://", re.IGNORECASE), ""),
+    (re.compile(r"@(?=\w)"), "@ "),
+    (re.compile(r"\[(?=[^\]]*\b(?:ci|skip)\b)", re.IGNORECASE), "[ "),
+)
 _MOVE = f"merge it, or move it away: git branch -m {BRANCH} NAME"
 
 
@@ -244,5 +254,12 @@ class Branch:
 
 
 def _message(news: Sequence[str]) -> bytes:
-    lines = [f"* {line}" for line in news] or ["Nothing is new."]
+    lines = [f"* {_inert(line)}" for line in news] or ["Nothing is new."]
     return encode("\n".join(["Bring the patches up to date", "", *lines, ""]))
+
+
+def _inert(text: str) -> str:
+    """Return text by which no forge closes an issue, calls somebody, or skips its checks."""
+    for sign, instead in _SIGNS:
+        text = sign.sub(instead, text)
+    return text
