@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -278,6 +279,67 @@ def test_a_remote_where_no_disk_is_kept(nights: Nights, tmp_path: Path) -> None:
     assert git(hub, "rev-parse", BRANCH) == found["commit"]
 
 
+def test_no_memory_but_the_branch(nights: Nights) -> None:
+    """With nothing at hand and no git remote: states are told, and nothing twice behind it."""
+    nights.night()
+    shutil.rmtree(nights.bureau.near.cache)
+    forge = nights.bureau.forge
+
+    def refuse(path: str) -> None:
+        raise ConnectionError(path)
+
+    forge.http.hold = refuse
+    forge.api.shut(40101)
+    told = nights.news(status=3)
+    assert "#40101 (Edit a) was closed, and not merged" in told
+    assert (
+        f"could not look at upstream's commits: the git remote gave no answer: {forge.url}"
+        in told
+    )
+    forge.http.hold = str
+    told = nights.news()
+    assert "could look at upstream's commits again" in told
+    assert TO_MAIN not in told
+
+
+def test_a_thread_that_was_not_read(nights: Nights) -> None:
+    """Who follows it up is then not known, which is a failure of the night."""
+    nights.night()
+    nights.bureau.forge.api.shut(40101)
+    nights.bureau.forge.api.remaining = 3
+    found = nights.night(status=3)
+    assert found["failures"].keys() == {"#40101"}
+    assert "its thread was not read: the rate limit is used up" in found["failures"]["#40101"]
+
+
+def test_a_push_before_the_first_night(nights: Nights) -> None:
+    """Without a git remote too, it is told beside what was reviewed."""
+    forge = nights.bureau.forge
+    (nights.folder / "vpatch.toml").write_text(
+        f'base = "v0.16.1"\n[upstream]\napi = "{forge.api.url}"\n'
+    )
+    nights.commit()
+    was = forge.rev("topic-40103")[:12]
+    now = forge.push(40103, [("More", {C: lines(1, 40, l30="more")})])[:12]
+    told = nights.news(status=1)
+    assert f"#40103 (Edit c) was pushed to: it was at {was} and is at {now}" in told
+
+
+def test_releases(nights: Nights) -> None:
+    """Each new one is told, and each that is withdrawn."""
+    nights.night()
+    nights.release("v0.17.0")
+    nights.release("v0.16.2")
+    told = nights.news()
+    assert [line for line in told if line.endswith("is out")] == [
+        "v0.16.2 is out",
+        "v0.17.0 is out",
+    ]
+    page = nights.bureau.near.index.folder / "simple/vllm/index.html"
+    page.write_text(re.sub(r"<a (?=[^>]*0\.16\.2)", '<a data-yanked="" ', page.read_text()))
+    assert "v0.16.2 was withdrawn: the index offers it no more" in nights.news()
+
+
 def test_two_machines(nights: Nights, tmp_path: Path) -> None:
     """What either saw last counts for both."""
     hub, other = tmp_path / "hub.git", tmp_path / "other"
@@ -389,7 +451,11 @@ def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
     ran = nights.bureau.near.run("nightly", "--markdown", str(news), status=1)
     assert "\x1b" not in ran.out + ran.err + news.read_text()
     assert "### Wants a person" in news.read_text()
-    assert r"a\](http://evil) \<img src=x\> \@all \`x" in news.read_text()
+    link = "[#40101](https://github.com/vllm-project/vllm/pull/40101)"
+    quoted = (
+        r"`` (Edit \x1b[31ma](http://evil) <img src=x> @all `x) was closed, and not merged ``"
+    )
+    assert f"- {link} {quoted}\n" in news.read_text()
     assert "\x1b" not in git(nights.folder, "log", "-1", "--format=%B", BRANCH)
     assert "<img" not in (nights.folder / "build/report.html").read_text()
 
@@ -405,12 +471,23 @@ def test_a_title_that_a_forge_would_obey(nights: Nights) -> None:
     assert f"* PR 40101 ({quoted}) was closed, and not merged" in message
 
 
+def test_more_news_than_an_issue_holds(nights: Nights, tmp_path: Path) -> None:
+    """What has no room is counted."""
+    news = tmp_path / "news.md"
+    for number in (40101, 40102):
+        nights.bureau.forge.api.retitle(number, "x" * 59_000)
+        nights.bureau.forge.api.shut(number)
+    nights.night("--markdown", str(news), status=1)
+    assert len(news.read_text()) < 61_000
+    assert news.read_text().endswith("\nAnd 1 more.\n")
+
+
 def test_a_quiet_night_as_markdown(nights: Nights, tmp_path: Path) -> None:
     """There is a file all the same; what is on the branch is in it until it is merged."""
     nights.night()
     news = tmp_path / "news.md"
     nights.night("--markdown", str(news))
-    before = f"### Told before, not merged yet\n\n- {TO_MAIN}\n"
+    before = f"### Told before, not merged yet\n\n- `{TO_MAIN}`\n"
     assert news.read_text() == f"Nothing new.\n\n{before}\n"
     git(nights.folder, "merge", "-q", BRANCH)
     nights.night("--markdown", str(news))

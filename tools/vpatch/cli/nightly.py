@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vpatch.values.base import Base
 
 _NO_ANSWER = 3
+_ROOM = 60_000
+"""Characters of Markdown: GitHub takes 65536 for an issue."""
 _FOR_PEOPLE = frozenset(
     ("conflict", "misplaced", "pushed", "follow-up", "closed", "unproven", "needed")
 )
@@ -95,7 +97,7 @@ def command(
     if markdown:
         from vpatch.doors import files  # noqa: PLC0415, lazy
 
-        files.write(Path(markdown), _markdown(night.diary).encode())
+        files.write(Path(markdown), _markdown(night.diary, session.project).encode())
     return night.status
 
 
@@ -223,7 +225,7 @@ class _Night:
             "news": [_as_json(one) for one in self.diary.news],
             "before": [_as_json(one) for one in self.diary.before],
             "failures": self.diary.new.failures,
-            "release": self.diary.new.release or None,
+            "release": next(iter(self.diary.new.releases), None),
             "branch": BRANCH if self._commit else None,
             "commit": self._commit or None,
             "pushed": self._pushed,
@@ -260,15 +262,30 @@ def _as_json(one: Noted) -> dict[str, Any]:
     return found
 
 
-def _markdown(diary: Diary) -> str:
-    """Return the news for an issue, the text of others escaped."""
-    from vpatch.upkeep.overview import escaped  # noqa: PLC0415, lazy
+def _markdown(diary: Diary, project: str) -> str:
+    """Return the news for an issue, as much as one holds."""
+    parts = {
+        "Wants a person": [one for one in diary.news if one.kind in _FOR_PEOPLE],
+        "What else is new": [one for one in diary.news if one.kind not in _FOR_PEOPLE],
+        "Told before, not merged yet": list(diary.before),
+    }
+    text, left_out = "" if diary.news else "Nothing new.\n\n", 0
+    for title, news in parts.items():
+        text += f"### {title}\n\n" if news else ""
+        for one in news:
+            line = _entry(one, project)
+            fits = len(text) + len(line) < _ROOM
+            text += line if fits else ""
+            left_out += not fits
+        text += "\n" if news else ""
+    return f"{text}And {left_out} more.\n" if left_out else text
 
-    def listed(title: str, news: Sequence[Noted]) -> str:
-        lines = "".join(f"- {escaped(one.text)}\n" for one in news)
-        return f"### {title}\n\n{lines}\n" if news else ""
 
-    mine = [one for one in diary.news if one.kind in _FOR_PEOPLE]
-    rest = [one for one in diary.news if one.kind not in _FOR_PEOPLE]
-    text = listed("Wants a person", mine) + listed("What else is new", rest)
-    return (text or "Nothing new.\n\n") + listed("Told before, not merged yet", diary.before)
+def _entry(one: Noted, project: str) -> str:
+    """Return one of the news as a list's entry, the words of strangers inert."""
+    from vpatch.upkeep.overview import code, link  # noqa: PLC0415, lazy
+
+    # GitHub takes an escaped "@name" and "#5" for live ones, and leaves code alone.
+    said = one.text.removeprefix(f"#{one.pr}").lstrip(": ")
+    named = f"{link(one.pr, project)} " if said != one.text else ""
+    return f"- {named}{code(said)}\n"
