@@ -249,6 +249,18 @@ def test_follow_ups(bureau: Bureau) -> None:
     assert [one["pr"] for one in refresh(bureau)["follow_ups"]] == [40110]
 
 
+def test_a_comment_that_names_hundreds(bureau: Bureau) -> None:
+    """The five strongest are shown, and the rest counted."""
+    bureau.forge.api.shut(40101)
+    said = " ".join(f"Fixed by #{number}." for number in range(50001, 50301))
+    bureau.forge.api.comment(40101, f"{said} Reverted by #60000.")
+    ran = bureau.near.run("refresh")
+    told = [line for line in ran.out.splitlines() if line.startswith("#40101: ")]
+    assert [line.split()[1] for line in told[:2]] == ["#60000", "#50001"]
+    assert told[5:] == ["#40101: and 296 more, see --json"]
+    assert len(refresh(bureau)["follow_ups"]) == 301
+
+
 def test_follow_ups_by_git_alone(bureau: Bureau) -> None:
     """Where GitHub does not answer, upstream's commits still speak."""
     bureau.forge.merge(40101)

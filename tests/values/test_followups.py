@@ -7,6 +7,7 @@ import pytest
 from vpatch.values.followups import candidates
 from vpatch.values.pull import Remark
 
+PROJECT = "https://github.com/vllm-project/vllm"
 SQUASH = "1234567890abcdef1234567890abcdef12345678"
 
 
@@ -28,15 +29,15 @@ SQUASH = "1234567890abcdef1234567890abcdef12345678"
 )
 def test_what_another_one_says(title: str, text: str, relation: str) -> None:
     """By the words of the line that names it; the line is quoted."""
-    (found,) = candidates(35442, SQUASH, [Remark(36013, title, text, merged=True)])
+    (found,) = candidates(35442, SQUASH, [Remark(36013, title, text, merged=True)], PROJECT)
     assert (found.pr, found.title, found.relation) == (36013, title, relation)
     assert found.said in (title, text)
 
 
 def test_a_mention_by_one_that_was_not_merged_is_none() -> None:
     """Much is tried and mentions much; who fixes something says so."""
-    assert candidates(35442, "", [Remark(36013, "Try", "see #35442")]) == []
-    (found,) = candidates(35442, "", [Remark(36013, "Try", "fixes #35442")])
+    assert candidates(35442, "", [Remark(36013, "Try", "see #35442")], PROJECT) == []
+    (found,) = candidates(35442, "", [Remark(36013, "Try", "fixes #35442")], PROJECT)
     assert found.relation == "fixes it"
 
 
@@ -48,9 +49,25 @@ def test_what_its_own_thread_says() -> None:
         "Closing in favor of #39418",
         "#34863 is fixed",
     ]
-    found = candidates(34863, "", [Remark(None, "", text) for text in said])
+    found = candidates(34863, "", [Remark(None, "", text) for text in said], PROJECT)
     assert [(one.pr, one.relation) for one in found] == [(39418, "replaces it")]
     assert found[0].said == "Superseded by #39418, thanks!"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Fixed by flashinfer-ai/flashinfer#900.", []),
+        ("Closing in favor of https://github.com/pytorch/pytorch/pull/1234", []),
+        ("Fixed by bob#7, a-#8, ../vllm#9 and x/vllm-project/vllm#10", []),
+        ("Fixed by vLLM-project/vLLM#11", [11]),
+        ("Fixed by https://github.com/vllm-project/vllm/pull/13/files", [13]),
+        ("Fixed by (#14), #15", [14, 15]),
+    ],
+)
+def test_the_numbers_of_other_projects(text: str, found: list[int]) -> None:
+    """They lead nowhere here."""
+    assert [one.pr for one in candidates(34863, "", [Remark(None, "", text)], PROJECT)] == found
 
 
 def test_the_strongest_word_counts_once() -> None:
@@ -62,7 +79,7 @@ def test_the_strongest_word_counts_once() -> None:
         Remark(35442, "Copy (#35442)", "Fixes #1", merged=True),
         Remark(41000, "Other", "Fixes #354421 and #3544", merged=True),
     ]
-    found = candidates(35442, "", remarks)
+    found = candidates(35442, "", remarks, PROJECT)
     assert [(one.pr, one.relation) for one in found] == [
         (40000, "reverts it"),
         (36013, "fixes it"),
@@ -71,6 +88,6 @@ def test_the_strongest_word_counts_once() -> None:
 
 def test_a_quotation_is_harmless_and_short() -> None:
     """Escape codes are shown as what they are; long lines are cut."""
-    (found,) = candidates(1, "", [Remark(2, "\x1b[2J", f"fixes #1 {'x' * 999}")])
+    (found,) = candidates(1, "", [Remark(2, "\x1b[2J", f"fixes #1 {'x' * 999}")], PROJECT)
     assert (found.title, len(found.said)) == ("\\x1b[2J", 160)
     assert found.as_json().keys() == {"pr", "title", "relation", "said"}

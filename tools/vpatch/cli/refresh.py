@@ -163,8 +163,7 @@ def _print(
         if news.push and news.number not in taken.accepted:
             _print_push(session, news, accept=accept)
     for number, each in candidates.items():
-        for one in each:
-            show.print_follow_up(number, one)
+        show.print_follow_ups(number, each)
 
 
 def _state(news: News) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vpatch.values.followups import STRONGEST
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
@@ -142,10 +143,13 @@ def print_notes(results: Iterable[Result]) -> None:
             print_note(f"{label(result.patch)} {result.verdict.value}: {result.cause}")
 
 
-def print_follow_up(number: int, one: Candidate) -> None:
+def print_follow_ups(number: int, found: Sequence[Candidate]) -> None:
     """Print what may follow a pull request up, and who says so."""
-    title = f" ({one.title})" if one.title else ""
-    print_note(f'#{number}: #{one.pr}{title} {one.relation}, perhaps: "{one.said}"')
+    for one in found[:STRONGEST]:
+        title = f" ({one.title})" if one.title else ""
+        print_note(f'#{number}: #{one.pr}{title} {one.relation}, perhaps: "{one.said}"')
+    if more := len(found[STRONGEST:]):
+        click.echo(f"#{number}: and {more} more, see --json")
 
 
 def print_note(text: str) -> None:

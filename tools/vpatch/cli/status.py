@@ -92,15 +92,17 @@ def _answer(
                 for result, state, proof in rows
             ],
             "watched": [one.as_json() for one in watched],
-            "follow_ups": [{"of": pr} | one.as_json() for pr, one in follow_ups],
+            "follow_ups": [
+                {"of": pr} | one.as_json() for pr, found in follow_ups.items() for one in found
+            ],
             "ok": ok and not pending,
         }
         show.print_json(answer)
     else:
         _print(session, asked, target, ready, list(zip(states, proofs, strict=True)))
         _print_watched(watched, asked.base)
-        for number, candidate in follow_ups:
-            show.print_follow_up(number, candidate)
+        for number, found in follow_ups.items():
+            show.print_follow_ups(number, found)
         if pending:
             click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
     return 0 if ok and not pending else 1
@@ -147,16 +149,15 @@ def _print(
             _propose_to_drop(result, ready, base)
 
 
-def _follow_ups(session: Session, carried: Sequence[int | None]) -> list[tuple[int, Candidate]]:
+def _follow_ups(session: Session, carried: Sequence[int | None]) -> dict[int, list[Candidate]]:
     """Return what the last look at upstream found to follow pull requests up."""
     from vpatch.upkeep.outlook import Outlook  # noqa: PLC0415, lazy
 
     outlook = Outlook.at(session.outlook)
-    return [
-        (number, one)
+    return {
+        number: outlook.candidates(number, request.follow_ups, carried)
         for number, request in session.facts.items()
-        for one in outlook.candidates(number, request.follow_ups, carried)
-    ]
+    }
 
 
 def _worth(session: Session, result: Result) -> dict[str, str]:

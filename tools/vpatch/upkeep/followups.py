@@ -32,7 +32,12 @@ def look_up(
     threads = _threads(upstream, ended)
     spoken = _history(upstream, ended)
     found = {
-        number: candidates(number, merged_as, [*threads.get(number, ()), *(spoken or ())])
+        number: candidates(
+            number,
+            merged_as,
+            [*threads.get(number, ()), *(spoken or ())],
+            upstream.project,
+        )
         for number, merged_as in ended.items()
         if number in threads or spoken is not None
     }

@@ -30,11 +30,17 @@ _RELATIONS = (
 )
 _STRENGTH = {name: rank for rank, (name, _) in enumerate(_RELATIONS)}
 _MENTIONS = _RELATIONS[-1][0]
-_REFERENCE = re.compile(r"(?:#|/pull/)([1-9][0-9]{0,8})\b")
+# As GitHub reads them: a bare number is one of the own project's.
+_REFERENCE = re.compile(
+    r"(?:(?P<page>https?://[^\s/]+/[\w.-]+/[\w.-]+)/pull/"
+    r"|(?<![\w./-])(?P<name>[\w.-]+/[\w.-]+)?#)(?P<number>[1-9][0-9]{0,8})\b"
+)
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+|[\r\n]+")
 _COMMIT = re.compile(r"\b[0-9a-f]{10,40}\b")
 _LONGEST = 160
 """Characters of a sentence that are quoted."""
+STRONGEST = 5
+"""Candidates that people are shown: a comment can name any number of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +59,31 @@ class Candidate:
         return asdict(self)
 
 
-def candidates(number: int, merged_as: str, remarks: Iterable[Remark]) -> list[Candidate]:
+def candidates(
+    number: int, merged_as: str, remarks: Iterable[Remark], project: str
+) -> list[Candidate]:
     """Return what may follow a pull request up, one entry each, the strongest word first.
 
     Args:
         number: The pull request in question.
         merged_as: The commit by which it was merged, empty where it was not.
         remarks: What people wrote.
+        project: Address of the project's page.
     """
     best: dict[int, Candidate] = {}
     for remark in remarks:
-        for found in _of_remark(number, merged_as, remark):
+        for found in _of_remark(number, merged_as, remark, project):
             known = best.get(found.pr)
             if known is None or _STRENGTH[found.relation] < _STRENGTH[known.relation]:
                 best[found.pr] = found
     return sorted(best.values(), key=lambda one: (_STRENGTH[one.relation], one.pr))
 
 
-def _of_remark(number: int, merged_as: str, remark: Remark) -> Iterator[Candidate]:
+def _of_remark(
+    number: int, merged_as: str, remark: Remark, project: str
+) -> Iterator[Candidate]:
     for line in _SENTENCES.split(f"{remark.title}\n{remark.text}"):
-        named = {int(found) for found in _REFERENCE.findall(line)}
+        named = set(_named(line, project))
         relation = next(name for name, words in _RELATIONS if words.search(line))
         said = title_of(line)
         said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
@@ -86,6 +97,15 @@ def _of_remark(number: int, merged_as: str, remark: Remark) -> Iterator[Candidat
             and (remark.merged or relation != _MENTIONS)
         ):
             yield Candidate(remark.by, title_of(remark.title), relation, said)
+
+
+def _named(line: str, project: str) -> Iterator[int]:
+    """Yield the pull requests of the project that a line names."""
+    own = project.lower()
+    for found in _REFERENCE.finditer(line):
+        page, name = (found["page"] or own).lower(), f"/{found['name'] or ''}".lower()
+        if page == own and (own.endswith(name) or name == "/"):
+            yield int(found["number"])
 
 
 def _names(line: str, commit: str) -> bool:
