@@ -151,3 +151,14 @@ def test_code_spans_hold(name: str) -> None:
     assert inner[0].content == name.replace("\x1b", "\\x1b")
     page = page_of("Edit a", path=f"vllm/{name.replace(chr(27), '')}.py")
     assert code(f"vllm/{name.replace(chr(27), '')}.py") in page
+
+
+def test_what_was_dropped_is_told_with_its_reason() -> None:
+    """Where no series carries it, the comment in the series file is all that knows."""
+    series = series_of(BASE, {"11-a.patch": MAIL.format(subject="A", path="a.py").encode()})
+    why = "dropped on 2026-03-01: *slow*"
+    left_out = {"12-b.patch": why, "11-b.patch": "landed in v0.17.0", "own.patch": "dropped"}
+    page = overview([Kept("v0.16.0", series, left_out)], {}, PROJECT)
+    told = f"- [#12]({PROJECT}/pull/12) on v0.16.0: dropped on 2026-03-01: \\*slow\\*\n"
+    assert page.endswith(f"## Carried no more\n\n{told}")
+    assert page.count("dropped") == 1

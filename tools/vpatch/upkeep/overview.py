@@ -20,6 +20,8 @@ _HEAD = """# Patches
 
 Written by `vpatch check --fix` from the files in `patches/`: do not edit it by hand.
 """
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}(?=-)")
+"""How the name of a pull request's patch begins."""
 _LANDED = re.compile(r"landed in [^,( ]+|in \S+ already")
 # CommonMark takes a backslash before any of these as the character itself; a line may
 # begin with more that means something.
@@ -42,6 +44,7 @@ def overview(kept: Sequence[Kept], facts: Mapping[int, PullRequest], project: st
     watched = [request for pr, request in facts.items() if pr not in carried]
     if watched:
         parts += _watched(watched, project)
+    parts += _carried_no_more(kept, carried, project)
     return "\n".join(parts)
 
 
@@ -167,6 +170,24 @@ def _watched(requests: Iterable[PullRequest], project: str) -> Iterator[str]:
         ]
         yield f"| {' | '.join(cells)} |"
     yield ""
+
+
+def _carried_no_more(
+    kept: Iterable[Kept], carried: AbstractSet[int | None], project: str
+) -> Iterator[str]:
+    """Tell of the pull requests that are in no series, and that a comment still speaks of."""
+    found = [
+        (int(named[0]), one.name, why)
+        for one in kept
+        for name, why in one.left_out.items()
+        if (named := _NUMBER.match(name)) and int(named[0]) not in carried
+    ]
+    if found:
+        yield "## Carried no more\n"
+    for number, base, why in found:
+        yield f"- {link(number, project)} on {escaped(base)}: {escaped(why)}"
+    if found:
+        yield ""
 
 
 def _state(request: PullRequest | None) -> str:
