@@ -11,9 +11,10 @@ import pytest
 
 from bureau import A, B, Bureau, edited, opened
 from support import Desk, git, lines
+from vpatch.jobs.bases.pulls import Pulls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from forge import Commits
@@ -98,6 +99,27 @@ def test_what_nobody_saw_is_not_taken(bureau: Bureau) -> None:
     assert bureau.text(NAME) == old
     bureau.near.run("refresh", "--accept")
     assert "+evil" in bureau.text(NAME)
+
+
+def test_a_push_while_it_is_looked_at(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was shown and taken is noted as what it is, and no head that was there before it."""
+    real = Pulls.tips
+
+    def early(self: Pulls, numbers: Iterable[int]) -> dict[int, str]:
+        found = real(self, numbers)
+        change: Commits = [("More", {A: lines(1, 40, l7="SEVEN", l20="x")})]
+        bureau.forge.push(40101, change)
+        return found
+
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    with monkeypatch.context() as place:
+        place.setattr(Pulls, "tips", early)
+        found = refresh(bureau, status=1)
+    assert "+x" in found["pushed"]["difference"]
+    head = bureau.forge.rev("topic-40101")
+    assert refresh(bureau, "--accept")["accepted"] is True
+    assert f'head = "{head}"' in bureau.facts
+    assert f"Upstream-Head: {head}" in bureau.text(NAME)
 
 
 def test_a_change_that_hides_in_a_merge_is_shown(bureau: Bureau) -> None:

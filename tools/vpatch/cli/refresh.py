@@ -73,8 +73,8 @@ def command(
         taken = way_in.take(found, accept=accept)
         changeset.put(taken.contents)
         left = [news for news in found if news.push and news.number not in taken.accepted]
-        for news in left:
-            outlook.shown[news.number] = news.head
+        # Its author may have pushed again since the heads were asked for.
+        outlook.shown |= {news.number: news.push.new.head for news in left if news.push}
         outlook.save(session.outlook)
     candidates = {
         news.number: _candidates(sheet, outlook, news) for news in found if news.has_ended
@@ -174,8 +174,8 @@ def _state(news: News) -> str:
 
 
 def _word(news: News, taken: Taken) -> str:
-    if news.number in taken.accepted:
-        return f"pushed; taken as {news.head[:_DIGITS]}"
+    if news.push and news.number in taken.accepted:
+        return f"pushed; taken as {news.push.new.head[:_DIGITS]}"
     if news.unseen:
         return "pushed, not looked at"
     if news.push is None:
@@ -188,7 +188,7 @@ def _print_push(session: Session, news: News, *, accept: bool) -> None:
     if push is None:
         return
     then = f"{session.call} refresh {news.number} --accept"
-    was, now = push.reviewed[:_DIGITS], news.head[:_DIGITS]
+    was, now = push.reviewed[:_DIGITS], push.new.head[:_DIGITS]
     click.echo()
     if not push.differs:
         show.print_note(

@@ -75,9 +75,10 @@ class Accept:
             patches = list(self._sheet.patches)
             lines: dict[str, str] = {}
             for news in taken:
+                assert news.push is not None  # noqa: S101, for mypy: it was chosen above
                 if news.patches:
                     lines |= self._renew(change, patches, news)
-                learned.setdefault(news.number, {})["head"] = news.head
+                learned.setdefault(news.number, {})["head"] = news.push.new.head
             made = change.arrange(patches, _AGAIN)
             contents = change.contents(made, lines, learned)
             return Taken(contents, tuple(news.number for news in taken))
