@@ -471,6 +471,17 @@ def test_a_title_that_a_forge_would_obey(nights: Nights) -> None:
     assert f"* PR 40101 ({quoted}) was closed, and not merged" in message
 
 
+def test_a_comment_that_names_hundreds(nights: Nights) -> None:
+    """The five strongest are told, once, and the rest counted."""
+    said = " ".join(f"Fixed by #{number}." for number in range(50001, 50301))
+    nights.bureau.forge.api.shut(40101)
+    nights.bureau.forge.api.comment(40101, said)
+    told = [one for one in nights.news(status=1) if one.startswith("#40101: ")]
+    assert told[0] == "#40101: #50001 fixes it, perhaps: 'Fixed by #50001.'"
+    assert told[5:] == ["#40101: and 295 more, see vpatch refresh 40101 --json"]
+    assert nights.news() == []
+
+
 def test_more_news_than_an_issue_holds(nights: Nights, tmp_path: Path) -> None:
     """What has no room is counted."""
     news = tmp_path / "news.md"

@@ -10,6 +10,7 @@ from vpatch.upkeep.arrange import sheet_of
 from vpatch.upkeep.nightly.seen import PullSeen
 from vpatch.upkeep.outlook import Outlook
 from vpatch.upkeep.refresh import Refresh
+from vpatch.values.followups import STRONGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,14 +106,14 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
     if news.head and news.head != before.head and now.state not in ("merged", "closed"):
         _tell_push(news, before.head, tell)
     now.follow_ups = sorted({*before.follow_ups, *(one.pr for one in candidates)})
-    for one in candidates:
-        if one.pr not in before.follow_ups:
-            title = f" ({one.title})" if one.title else ""
-            diary.tell(
-                "follow-up",
-                f"#{number}: #{one.pr}{title} {one.relation}, perhaps: {one.said!r}",
-                pr=number,
-            )
+    new = [one for one in candidates if one.pr not in before.follow_ups]
+    for one in new[:STRONGEST]:
+        title = f" ({one.title})" if one.title else ""
+        text = f"#{number}: #{one.pr}{title} {one.relation}, perhaps: {one.said!r}"
+        diary.tell("follow-up", text, pr=number)
+    if more := len(new[STRONGEST:]):
+        text = f"#{number}: and {more} more, see vpatch refresh {number} --json"
+        diary.tell("follow-up", text, pr=number)
     diary.new.pulls[number] = now
 
 
