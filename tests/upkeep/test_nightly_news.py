@@ -42,7 +42,7 @@ def test_a_failure_is_told_when_it_begins_and_when_it_is_over(nights: list[set[s
 @given(
     st.builds(
         Seen,
-        release=WORDS,
+        releases=st.lists(WORDS, max_size=3),
         pulls=st.dictionaries(st.integers(1, 9), st.builds(PullSeen, state=WORDS), max_size=3),
         verdicts=st.dictionaries(
             WORDS, st.dictionaries(WORDS, st.sampled_from([v.value for v in Verdict]))
@@ -73,6 +73,8 @@ def test_proofs() -> None:
     told, seen = proofs(Seen(), Outcome.PROVEN, Outcome.FAILED)
     assert told == ["the proof of #102 on v0.16.0: failed, why"]
     assert proofs(seen, Outcome.NOT_NEEDED, Outcome.NOT_RUN)[0] == []
-    told, seen = proofs(seen, Outcome.PROVEN, Outcome.PROVEN)
+    unproven = Diary(seen, print, "2026-03-02")
+    unproven.close()
+    told, seen = proofs(unproven.new, Outcome.PROVEN, Outcome.PROVEN)
     assert told == ["#102 is proven again on v0.16.0"]
     assert proofs(seen, Outcome.PROVEN, Outcome.PROVEN)[0] == []

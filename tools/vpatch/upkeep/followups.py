@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from vpatch.values.followups import Candidate
     from vpatch.values.pull import Remark
 
+HISTORY = "upstream's commits"
+"""What tells of follow-ups besides threads."""
+
 
 def look_up(
     upstream: Upstream, ended: Mapping[int, str]
-) -> tuple[dict[int, list[Candidate]], dict[int, str]]:
+) -> tuple[dict[int, list[Candidate]], dict[int, str], dict[str, str]]:
     """Read threads, and the messages of upstream's commits.
 
     Args:
@@ -26,11 +29,12 @@ def look_up(
         ended: Pull requests, and the commit by which each was merged, where it was.
 
     Returns:
-        What may follow each up, and the first release that has each. Of whom nobody could be
-        asked, nothing is told.
+        What may follow each up, the first release that has each, and why what was not read.
+        Of whom nobody could be asked, nothing is told.
     """
-    threads = _threads(upstream, ended)
-    spoken = _history(upstream, ended)
+    unread: dict[str, str] = {}
+    threads = _threads(upstream, ended, unread)
+    spoken = _history(upstream, ended, unread)
     found = {
         number: candidates(
             number,
@@ -45,10 +49,12 @@ def look_up(
     if upstream.pulls and spoken is not None:
         merged = [number for number, commit in ended.items() if commit]
         releases = {number: upstream.pulls.first_release(number) for number in merged}
-    return found, releases
+    return found, releases, unread
 
 
-def _threads(upstream: Upstream, ended: Mapping[int, str]) -> dict[int, list[Remark]]:
+def _threads(
+    upstream: Upstream, ended: Mapping[int, str], unread: dict[str, str]
+) -> dict[int, list[Remark]]:
     """Ask GitHub for the threads, as long as it answers."""
     found: dict[int, list[Remark]] = {}
     if upstream.github is None or not ended:
@@ -58,7 +64,10 @@ def _threads(upstream: Upstream, ended: Mapping[int, str]) -> dict[int, list[Rem
         try:
             found[number] = upstream.github.thread(number)
         except VpatchError as error:
+            reason = f"its thread was not read: {error}"
+            unread[f"#{number}"] = reason
             if is_down(error):
+                unread |= {f"#{one}": reason for one in ended if one not in found}
                 rest = f"the threads of #{number} and those after it were not read"
                 upstream.say(f"{error}; {rest}")
                 break
@@ -66,14 +75,17 @@ def _threads(upstream: Upstream, ended: Mapping[int, str]) -> dict[int, list[Rem
     return found
 
 
-def _history(upstream: Upstream, ended: Mapping[int, str]) -> list[Remark] | None:
+def _history(
+    upstream: Upstream, ended: Mapping[int, str], unread: dict[str, str]
+) -> list[Remark] | None:
     """Return the commits that speak of any of them, None where nobody could be asked."""
     if upstream.pulls is None or not ended:
         return None
     try:
         upstream.pulls.update()
     except VpatchError as error:
-        upstream.say(f"{error}; upstream's commits were not read")
+        unread[HISTORY] = str(error)
+        upstream.say(f"{error}; {HISTORY} were not read")
         return None
     names = [f"#{number}" for number in ended]
     return upstream.pulls.mentions([*names, *filter(None, ended.values())])

@@ -66,6 +66,14 @@ class News:
         return self.known.title if self.known else self.patches[0].subject
 
     @property
+    def reviewed(self) -> str:
+        """Its reviewed head; of one in parts, each names its own."""
+        said = self.known.head if self.known else ""
+        if len(self.patches) == 1:
+            return self.patches[0].trailers.get("Upstream-Head", "") or said
+        return said
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing more will come of it itself."""
         said = self.state or self.known

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from vpatch.upkeep.outlook import Outlook
     from vpatch.upkeep.upstream import Upstream
     from vpatch.values.facts import PullRequest
-    from vpatch.values.patch import Patch
     from vpatch.values.pull import PullState
 
 
@@ -49,6 +48,8 @@ class Refresh:
         self._upstream = upstream
         self._outlook = outlook
         self._failure: VpatchError | None = None
+        self.unread: dict[str, str] = {}
+        """By what may have told of follow-ups, as ``#7``, why it was not read."""
 
     def look(self, numbers: Collection[int]) -> list[News]:
         """Ask about pull requests.
@@ -109,14 +110,14 @@ class Refresh:
 
     def _news(self, number: int, state: PullState | None, head: str | None) -> News:
         patches, known = self._sheet.of(number), self._facts.get(number)
-        reviewed = _reviewed(patches, known)
-        push, unseen = None, ""
-        if head and reviewed and head != reviewed and self._upstream.pulls:
-            try:
-                push = self._push(number, reviewed, state)
-            except VpatchError as error:
-                unseen = str(error)
-        return News(number, patches, known, state, head or "", push, unseen)
+        found = News(number, patches, known, state, head or "", None)
+        reviewed = found.reviewed
+        if not (head and reviewed and head != reviewed and self._upstream.pulls):
+            return found
+        try:
+            return replace(found, push=self._push(number, reviewed, state))
+        except VpatchError as error:
+            return replace(found, unseen=str(error))
 
     def _push(self, number: int, reviewed: str, state: PullState | None) -> Push | None:
         """Compare what was reviewed with what is there."""
@@ -146,7 +147,7 @@ class Refresh:
             for news in found
             if news.has_ended
         }
-        candidates, releases = look_up(self._upstream, ended)
+        candidates, releases, self.unread = look_up(self._upstream, ended)
         self._outlook.follow_ups |= candidates
         return [replace(news, release=releases.get(news.number, "")) for news in found]
 
@@ -155,11 +156,3 @@ def terms_for(upstream: Upstream, facts: Mapping[int, PullRequest], number: int)
     """Return how a pull request was taken, by ``upstream.toml``."""
     known = facts.get(number)
     return Terms(number, upstream.page(number), known.exclude if known else ())
-
-
-def _reviewed(patches: tuple[Patch, ...], known: PullRequest | None) -> str:
-    """Return the reviewed head of a pull request; of one in parts, each names its own."""
-    said = known.head if known else ""
-    if len(patches) == 1:
-        return patches[0].trailers.get("Upstream-Head", "") or said
-    return said

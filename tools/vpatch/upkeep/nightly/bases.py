@@ -50,19 +50,32 @@ def newest_release(found: list[Base]) -> Base | None:
 
 
 def _newest(bases: Bases, diary: Diary) -> list[str]:
-    """Return the newest releases, and tell of one that was not there before."""
+    """Return the newest releases, and tell which are new, and which are gone."""
     with diary.looking_at(_INDEX):
         there = bases.index.offered()
         if not there:
             return []
-        newest = f"v{there[0]}"
-        if diary.old.release and newest != diary.old.release:
-            diary.tell("release", f"{newest} is out", base=newest)
-        diary.new.release = newest
-        return [f"v{version}" for version in there[:_NEWEST]]
+        diary.new.releases = [f"v{version}" for version in there]
+        _compare(diary)
+        return diary.new.releases[:_NEWEST]
     at_hand = [base.name for base in bases.releases()]
     final = [name for name in at_hand if not _is_preview(name)]
     return final[-_NEWEST:]
+
+
+def _compare(diary: Diary) -> None:
+    """Tell of releases that were not there before, and of those that are no more."""
+    old, new = diary.old.releases, diary.new.releases
+    if not old:
+        return
+    for name in reversed(new):
+        if name not in old:
+            diary.tell("release", f"{name} is out", base=name)
+    for name in old:
+        if name not in new:
+            diary.tell(
+                "withdrawn", f"{name} was withdrawn: the index offers it no more", base=name
+            )
 
 
 def _is_preview(name: str) -> bool:

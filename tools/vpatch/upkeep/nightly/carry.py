@@ -36,12 +36,14 @@ def carry(
         command: How the command is called.
         diary: What is seen.
     """
+    unfit: set[str] = set()
     releases = [base for base in found if version_of(base.name)]
     for base in [*releases[-1:], *(base for base in found if base not in releases)]:
         diary.say(f"bringing the series to {base.name}")
         with diary.looking_at(f"the series for {base.name}"), opened() as replays:
             rebase = Rebase(folder, Place(folder), replays, command, diary.say)
             if not _fits(rebase, base):
+                unfit.add(base.name)
                 continue
             made = rebase.start(base, None, dry_run=False)
             if made and base.name not in diary.old.carried:
@@ -51,6 +53,9 @@ def carry(
                 text += "es" * (count != 1) + f", {gone} landed" * bool(gone)
                 diary.tell("carried", text, base=base.name)
             diary.new.carried.append(base.name)
+    # Of a base that gave no answer, or was not asked for, what was seen last counts on.
+    settled = unfit.union(diary.new.carried)
+    diary.new.carried += [name for name in diary.old.carried if name not in settled]
 
 
 def _fits(rebase: Rebase, base: Base) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vpatch.jobs.changeset import Changeset
 from vpatch.upkeep.accept import Accept
 from vpatch.upkeep.arrange import sheet_of
+from vpatch.upkeep.followups import HISTORY
 from vpatch.upkeep.nightly.seen import PullSeen
 from vpatch.upkeep.outlook import Outlook
 from vpatch.upkeep.refresh import Refresh
@@ -49,21 +50,28 @@ def look_at_pulls(
     """
     diary.new.pulls = dict(diary.old.pulls)
     with diary.looking_at(_WHAT):
-        sheet = sheet_of(folder, bases, folder.serving(folder.config().base or folder.newest()))
+        sheet = sheet_of(
+            folder, bases, folder.serving(folder.config().base or folder.newest()), bring=False
+        )
         facts = folder.facts()
         numbers = list(dict.fromkeys([*(p.pr for p in sheet.patches if p.pr), *facts]))
         if not numbers:
             return
         kept = Outlook.at(outlook)
-        found = Refresh(facts, bases, sheet, upstream, kept).look(numbers)
+        refresh = Refresh(facts, bases, sheet, upstream, kept)
+        found = refresh.look(numbers)
         kept.save(outlook)
         carried = [patch.pr for patch in sheet.patches]
         for news in found:
             noted = news.known.follow_ups if news.known else ()
-            with diary.looking_at(f"#{news.number}"):
-                if unseen := _unseen(news, upstream):
-                    diary.failed(f"#{news.number}", unseen)
+            name = f"#{news.number}"
+            with diary.looking_at(name):
+                if unseen := _unseen(news, upstream) or refresh.unread.get(name):
+                    diary.failed(name, unseen)
                 _compare(news, kept.candidates(news.number, noted, carried), diary)
+        with diary.looking_at(HISTORY):
+            if unread := refresh.unread.get(HISTORY):
+                diary.failed(HISTORY, unread)
         changed = [news for news in found if _is_learned(news)]
         taken = Accept(folder, bases, sheet, upstream).take(changed, accept=False)
         changes = Changeset(folder.root, diary.say)
@@ -92,7 +100,7 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
     old = diary.old.pulls.get(number)
     known = news.known
     before = old or PullSeen(
-        known.state if known else "", "", known.merged_in if known else "", []
+        known.state if known else "", news.reviewed, known.merged_in if known else "", []
     )
     now = PullSeen(before.state, news.head or before.head, before.release, [])
     tell = _teller(news, diary)

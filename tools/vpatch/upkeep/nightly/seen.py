@@ -43,8 +43,8 @@ class Noted(News):
 class Seen:
     """What a night saw; empty before the first."""
 
-    release: str = ""
-    """The newest release."""
+    releases: list[str] = field(default_factory=list)
+    """Those that the index offers, the newest first."""
     pulls: dict[int, PullSeen] = field(default_factory=dict)
     verdicts: dict[str, dict[str, str]] = field(default_factory=dict)
     """By base and name of a patch."""
@@ -127,7 +127,7 @@ class Diary:
         merged: Collection[Noted] = (),
     ) -> None:
         self.old = old
-        self.new = Seen(release=old.release)
+        self.new = Seen(releases=old.releases, proofs=dict(old.proofs))
         self.say = say
         self.night = night
         # Those of a night that was killed when it had kept them are still to be told.
