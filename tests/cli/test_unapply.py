@@ -22,7 +22,7 @@ def refused(shop: Shop, clone: Path, *args: str, status: int = 1) -> Ran:
     before = state_of(clone)
     ran = shop.near.run(*args, "--checkout", str(clone), status=status)
     assert ran.out == ""
-    assert ran.err.startswith("error: ")
+    assert "\nerror: " in f"\n{ran.err}"
     assert ran.err.count("error: ") == ran.err.count("hint: ") == 1
     assert "Traceback" not in ran.err
     assert state_of(clone) == before

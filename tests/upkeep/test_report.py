@@ -300,7 +300,7 @@ def test_what_is_no_web_address_is_no_link(project: str) -> None:
 def test_the_page_for_programs(works: Works, tmp_path: Path) -> None:
     """Where it was written and what is on it; a named base that is not to be had is 3."""
     path = tmp_path / "deep" / "page.html"
-    found = works.near.json("report", "--html", str(path), "--bases", "v0.16.0..v0.17.0")
+    found = works.near.json("report", "--html", str(path), "--bases", "v0.16.0,v0.17.0")
     assert found == {
         "schema": 1,
         "written": str(path),

@@ -151,8 +151,10 @@ def test_an_interruption_ends_all(tmp_path: Path) -> None:
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# As the command does: who runs the tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = [{here!r}]
 from test_workers import Shop, workers
 
