@@ -24,8 +24,8 @@ from vpatch.values.matrix import (
     merge,
     read_part,
     read_shard,
-    span_of,
 )
+from vpatch.values.span import span_of
 from vpatch.values.verdict import Verdict
 
 RELEASES = ("v0.9.2", "v0.13.0", "v0.16.0", "v0.17.0rc1", "v0.17.0", "v0.17.1", "v0.100.0")

@@ -22,19 +22,17 @@ from vpatch.values.matrix import (
     merge,
     read_part,
     read_shard,
-    verdict_of,
 )
 from vpatch.values.paths import printable
+from vpatch.values.span import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vpatch.cli.session import Session
-    from vpatch.values.matrix import Row, Shard, Span
+    from vpatch.values.matrix import Row, Shard
 
 _NO_ANSWER = 3
-_FEW = 2
-"""Runs of releases that are named one by one."""
 _SIGNS = {
     "clean": "+",
     "offset": "~",
@@ -227,7 +225,7 @@ def _print_spans(found: Matrix, *, numbered: bool) -> None:
     spans = found.spans
     titles = ["PR", "Applies on", "Landed from", "Patch…"]
     rows = [
-        [show.label(one), _runs(spans[one.name]), _landed(spans[one.name]), one.subject]
+        [show.label(one), spans[one.name].applies_on, spans[one.name].landed, one.subject]
         for one in found.carried
     ]
     if numbered:
@@ -238,18 +236,3 @@ def _print_spans(found: Matrix, *, numbered: bool) -> None:
     reach = f"reaches {found.reach} whole" if found.reach else "reaches none of these whole"
     click.echo()
     show.print_note(f"series {found.series} {reach}")
-
-
-def _runs(span: Span) -> str:
-    """Say on which releases a patch applies."""
-    if len(span.runs) > _FEW:
-        return f"{span.runs[0][0]} to {span.runs[-1][1]}, with gaps"
-    runs = [first if first == last else f"{first} to {last}" for first, last in span.runs]
-    return ", ".join(runs) or "none"
-
-
-def _landed(span: Span) -> str:
-    """Say from which release on a patch is not needed, or less of it."""
-    if span.landed_from or not span.partly_from:
-        return span.landed_from or ""
-    return f"{span.partly_from} in part"

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vpatch.values.errors import FormatError, NotInTreeError
-from vpatch.values.paths import quote
+from vpatch.values.paths import parents, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -190,7 +190,7 @@ def locate(
         FormatError: No number fits, or more than one.
     """
     folders = {""} | {path.rpartition("/")[0] for path in tree}
-    folders |= {parent for folder in folders for parent in _parents(folder)}
+    folders |= {parent for folder in folders for parent in parents(folder)}
     depth = max(path.count("/") for file in files for path in file.paths)
     levels = range(depth + 1) if strip is None else (strip,)
     fits = [level for level in levels if _fits(files, level, tree, folders)]
@@ -212,12 +212,6 @@ def locate(
         where=where,
         hint="say how many parts to strip, with -pN behind the name in the series file",
     )
-
-
-def _parents(folder: str) -> Iterator[str]:
-    while folder:
-        folder = folder.rpartition("/")[0]
-        yield folder
 
 
 def _fits(

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
@@ -15,16 +14,14 @@ from packaging.version import Version
 from vpatch.values.base import version_of
 from vpatch.values.errors import BadInputError, FormatError
 from vpatch.values.paths import encode
-from vpatch.values.verdict import Verdict
+from vpatch.values.span import Cell, Span, span_of, verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
 
-Cell = dict[str, Any]
-"""A result, as JSON shows it."""
 Row = Sequence[Cell]
 """The results on one base, in the order of the patches."""
 
@@ -65,26 +62,6 @@ class Carried(NamedTuple):
     name: str
     pr: int | None
     subject: str
-
-
-class Span(NamedTuple):
-    """The releases on which a patch is of use, and those that have it."""
-
-    runs: tuple[tuple[str, str], ...]
-    """First and last of the releases in a row on which it applies, oldest first."""
-    landed_from: str | None
-    """The release from which on it is landed, up to the newest."""
-    partly_from: str | None
-    """The release from which on hunks of it are landed, up to the newest."""
-
-    def as_json(self) -> dict[str, str | None]:
-        """Return the form of ``matrix``."""
-        return {
-            "first": self.runs[0][0] if self.runs else None,
-            "last": self.runs[-1][1] if self.runs else None,
-            "landed_from": self.landed_from,
-            "partly_landed_from": self.partly_from,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,34 +140,8 @@ class Matrix:
         return found if self.shard == WHOLE else found | {"shard": str(self.shard)}
 
 
-def verdict_of(cell: Cell) -> Verdict:
-    """Return the verdict of a result, or of a hunk in it."""
-    return Verdict(cell["verdict"])
-
-
 def _whole(row: Row) -> bool:
     return all(verdict_of(cell).good for cell in row)
-
-
-def span_of(cells: Sequence[tuple[str, Cell]]) -> Span:
-    """Return the span of a patch from its results on releases, oldest first."""
-    runs = [[base for base, _ in run] for applies, run in groupby(cells, _applies) if applies]
-    return Span(
-        tuple((run[0], run[-1]) for run in runs),
-        _since(cells, lambda cell: verdict_of(cell) is Verdict.LANDED),
-        _since(cells, lambda cell: Verdict.LANDED in map(verdict_of, (cell, *cell["hunks"]))),
-    )
-
-
-def _applies(one: tuple[str, Cell]) -> bool:
-    verdict = verdict_of(one[1])
-    return verdict.good and verdict is not Verdict.LANDED
-
-
-def _since(cells: Sequence[tuple[str, Cell]], test: Callable[[Cell], bool]) -> str | None:
-    """Return the release from which on a test holds, up to the newest."""
-    newest = list(takewhile(lambda one: test(one[1]), reversed(cells)))
-    return newest[-1][0] if newest else None
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -43,6 +43,7 @@ class Module:
     def __init__(self, text: bytes) -> None:
         self._text = text
         self._outer = _Parts(text, _OUTER)
+        self._inners: dict[int, _Parts] = {}
         self._known: dict[tuple[int, int], Sequence[Scope] | None] = {}
 
     @cached_property
@@ -80,10 +81,6 @@ class Module:
         # A blank line behind a method is still in the class, unless it is behind the last.
         between = name == "" and at + 1 < len(inner.lines)
         return decode(named[1]) if between else name
-
-    @cached_property
-    def _inners(self) -> dict[int, _Parts]:
-        return {}
 
     def _inner(self, number: int, part: bytes) -> _Parts:
         if number not in self._inners:

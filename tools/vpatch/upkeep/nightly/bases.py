@@ -43,12 +43,6 @@ def find_bases(bases: Bases, asked: str | None, diary: Diary, *, remote: bool) -
     return [base for base in found.values() if base]
 
 
-def newest_release(found: list[Base]) -> Base | None:
-    """Return the newest release among bases in order, None where there is none."""
-    releases = [base for base in found if version_of(base.name)]
-    return releases[-1] if releases else None
-
-
 def _newest(bases: Bases, diary: Diary) -> list[str]:
     """Return the newest releases, and tell which are new, and which are gone."""
     with diary.looking_at(_INDEX):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from vpatch.upkeep.nightly.seen import Diary
     from vpatch.upkeep.replays import Replays
     from vpatch.values.base import Base
-    from vpatch.values.matrix import Cell, Row
+    from vpatch.values.matrix import Row
+    from vpatch.values.span import Cell
 
     Opened = Callable[[], AbstractContextManager[Replays]]
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vpatch.upkeep.report.page import Facing, Page
-    from vpatch.values.matrix import Cell
     from vpatch.values.patch import Patch
+    from vpatch.values.span import Cell
 
 _LARGEST = 400
 """Lines of a hunk that are shown."""

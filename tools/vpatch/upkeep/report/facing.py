@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from vpatch.upkeep.explain.place import Made, compared, within
 from vpatch.upkeep.report.page import Facing
-from vpatch.values.matrix import verdict_of
 from vpatch.values.paths import decode
+from vpatch.values.span import verdict_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from vpatch.values.base import Base
     from vpatch.values.diff import Hunk
     from vpatch.values.explanation import Line
-    from vpatch.values.matrix import Cell, Matrix
+    from vpatch.values.matrix import Matrix
     from vpatch.values.patch import Patch
+    from vpatch.values.span import Cell
     from vpatch.values.tree import Entry
 
     Faced = list[Facing | None]

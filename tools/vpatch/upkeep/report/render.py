@@ -14,8 +14,8 @@ from markupsafe import Markup
 from vpatch.upkeep.report.data import data_of, keys_of, label
 from vpatch.upkeep.report.drawing import drawn
 from vpatch.values.base import version_of
-from vpatch.values.matrix import verdict_of
 from vpatch.values.paths import printable
+from vpatch.values.span import verdict_of
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from vpatch.upkeep.report.page import Page, Stand
     from vpatch.values.facts import PullRequest
-    from vpatch.values.matrix import Cell, Span
     from vpatch.values.news import News
     from vpatch.values.patch import Patch
+    from vpatch.values.span import Cell
 
 _SIGNS = {
     Verdict.CLEAN: ("+", "applies, each hunk at its own lines"),
@@ -38,8 +38,6 @@ _SIGNS = {
     Verdict.CONFLICT: ("\N{MULTIPLICATION SIGN}", "has at least one hunk without a place"),
 }
 """For each verdict a sign, as `matrix` has it, and what it means."""
-_FEW = 2
-"""Runs of releases that are named one by one."""
 
 
 def render(
@@ -124,8 +122,8 @@ def _rows(page: Page) -> list[_Row]:
                 label(patch),
                 [(base, cell["verdict"]) for base, cell in column],
                 list(_runs([cell for _, cell in column])),
-                _applies(span),
-                _landed(span),
+                span.applies_on,
+                span.landed,
                 _merged(page.facts.get(patch.pr or 0), list(page.matrix.rows)),
             )
         )
@@ -145,19 +143,6 @@ def _kind(cell: Cell) -> str:
     if verdict in (Verdict.LANDED, Verdict.PARTIAL):
         return verdict.value
     return "applies" if verdict.good else "lost"
-
-
-def _applies(span: Span) -> str:
-    if len(span.runs) > _FEW:
-        return f"{span.runs[0][0]} to {span.runs[-1][1]}, with gaps"
-    runs = [first if first == last else f"{first} to {last}" for first, last in span.runs]
-    return ", ".join(runs) or "none"
-
-
-def _landed(span: Span) -> str:
-    if span.landed_from or not span.partly_from:
-        return span.landed_from or ""
-    return f"{span.partly_from} in part"
 
 
 def _merged(facts: PullRequest | None, bases: Sequence[str]) -> int | None:
