@@ -8,24 +8,9 @@ and the next one does all of it again; of one that is killed behind it, the next
 news.
 """
 
-from vpatch.upkeep.nightly.bases import find_bases
-from vpatch.upkeep.nightly.begin import home_of
 from vpatch.upkeep.nightly.branch import BRANCH
-from vpatch.upkeep.nightly.carry import carry
-from vpatch.upkeep.nightly.home import Home
-from vpatch.upkeep.nightly.pulls import look_at_pulls
-from vpatch.upkeep.nightly.seen import Diary, Noted, Seen
-from vpatch.upkeep.nightly.verdicts import compare
+from vpatch.upkeep.nightly.markdown import markdown
+from vpatch.upkeep.nightly.night import Means, Night
+from vpatch.upkeep.nightly.seen import Noted
 
-__all__ = [
-    "BRANCH",
-    "Diary",
-    "Home",
-    "Noted",
-    "Seen",
-    "carry",
-    "compare",
-    "find_bases",
-    "home_of",
-    "look_at_pulls",
-]
+__all__ = ["BRANCH", "Means", "Night", "Noted", "markdown"]

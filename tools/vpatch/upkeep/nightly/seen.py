@@ -17,6 +17,11 @@ from vpatch.values.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+_FOR_PEOPLE = frozenset(
+    ("conflict", "misplaced", "pushed", "follow-up", "closed", "unproven", "needed")
+)
+"""Kinds of news that want a person."""
+
 
 @dataclass
 class PullSeen:
@@ -37,6 +42,11 @@ class Noted(News):
     """The date of the night that found them."""
     told: bool = field(default=False, compare=False)
     """Whether that night lived to tell them."""
+
+    @property
+    def wants_a_person(self) -> bool:
+        """Whether somebody has to do something about it."""
+        return self.kind in _FOR_PEOPLE
 
 
 @dataclass

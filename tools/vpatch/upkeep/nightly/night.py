@@ -1,0 +1,167 @@
+"""One night: its steps in their order, and what is kept of them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from vpatch.doors import files
+from vpatch.upkeep.check import page, page_of
+from vpatch.upkeep.nightly.bases import find_bases
+from vpatch.upkeep.nightly.begin import home_of
+from vpatch.upkeep.nightly.carry import carry
+from vpatch.upkeep.nightly.proofs import tell_proofs
+from vpatch.upkeep.nightly.pulls import look_at_pulls
+from vpatch.upkeep.nightly.seen import Diary, Seen
+from vpatch.upkeep.nightly.verdicts import compare
+from vpatch.values.errors import VpatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from vpatch.jobs.bases import Bases
+    from vpatch.jobs.folder import Folder
+    from vpatch.upkeep.replays import Replays
+    from vpatch.upkeep.upstream import Upstream
+    from vpatch.values.base import Base
+    from vpatch.values.matrix import Matrix
+    from vpatch.values.proof import Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a night works with, once its tree is laid out."""
+
+    folder: Folder
+    """The project's folder, as it was laid out for the night."""
+    bases: Bases
+    """The bases at hand, and the way to more."""
+    upstream: Upstream
+    """Who can be asked."""
+    opened: Callable[[], AbstractContextManager[Replays]]
+    """Opens a place for replays."""
+    project: str
+    """Address of the upstream project, for links."""
+    command: str
+    """How the command is called."""
+    outlook: Path
+    """The file that keeps follow-ups, for ``status``."""
+    proofs: Path
+    """The file that keeps what the proofs showed."""
+    prove: Callable[[], tuple[Base, Iterable[Proof]]] | None
+    """Runs the proofs, and returns what they were run on; None where nobody asked for them."""
+    matrix: Callable[[Sequence[Base]], Matrix]
+    """Makes the page's matrix, on these bases and all releases at hand."""
+
+
+class Night:
+    """One night, from its beginning to what is told of it.
+
+    Args:
+        root: The project's folder.
+        say: Told of what is done, and of what fails.
+        remote: The git remote that the branch is pushed to; empty for none.
+
+    Raises:
+        RefusedError: The branch has work of somebody's.
+        BadInputError: There is no series.
+        VpatchError: The remote gave no answer, or what the last night saw is damaged.
+    """
+
+    def __init__(self, root: Path, say: Callable[[str], None], remote: str) -> None:
+        self._say = say
+        self._home = home_of(root, say, remote)
+        self._now = datetime.now().astimezone()
+        old, merged = Seen.newest(self._home.states()), Seen.read(self._home.merged())
+        self.diary = Diary(old, say, f"{self._now:%Y-%m-%d}", merged.news)
+        self._place = root / "build" / "nightly"
+        _clear(self._place)
+        self.root = self._home.lay(self._place)
+        """The tree of the night."""
+        self.commit = ""
+        """The commit that has its work; empty where none was needed."""
+        self.pushed = False
+        self.unpushed: VpatchError | None = None
+        """Why it could not be pushed."""
+
+    def look(self, means: Means, asked: str | None) -> list[Base]:
+        """Go through the steps; what fails in one hides no other.
+
+        Args:
+            means: What to work with.
+            asked: The bases that the user named, as ``matrix`` takes them.
+
+        Returns:
+            The bases that were looked at.
+        """
+        folder, bases, diary = means.folder, means.bases, self.diary
+        remote = means.upstream.pulls is not None
+        found = find_bases(bases, asked, diary, remote=remote)
+        look_at_pulls(folder, bases, means.upstream, means.outlook, diary)
+        compare(folder, means.opened, found, diary)
+        carry(folder, means.opened, found, means.command, diary)
+        if means.prove:
+            with diary.looking_at("the proofs"):
+                tell_proofs(*means.prove(), diary)
+        with diary.looking_at("PATCHES.md"):
+            files.write(page_of(folder), page(folder, means.project))
+        return found
+
+    def draw(self, means: Means, found: Sequence[Base], path: Path) -> None:
+        """Write the page, with tonight's news, or those of a run before on the same day."""
+        from vpatch.upkeep.report import gather, render  # noqa: PLC0415, lazy: brings Jinja
+
+        diary = self.diary
+        with diary.looking_at("the page"):
+            whole = means.matrix(found)
+            self._say(f"writing {path}")
+            with means.opened() as replays:
+                told = gather(replays, means.folder, whole, means.proofs)
+            diary.close()
+            news = [one for one in diary.new.news if one.night == diary.night or not one.told]
+            text = render(told, project=means.project, made=self._now, news=news)
+            files.write(path, text.encode())
+        diary.close()
+
+    def keep(self) -> None:
+        """Commit, then push; the news is told behind that.
+
+        Raises:
+            RefusedError: The branch moved meanwhile; nothing was changed.
+        """
+        diary, seen = self.diary, self.diary.new
+        lines = [one.text for one in [*diary.before, *diary.news]]
+        kept, told = seen.written(), seen.told().written()
+        self.commit = self._home.keep(self.root, kept, told, lines)
+        _clear(self._place)
+        try:
+            self.pushed = self._home.push()
+        except VpatchError as error:
+            self.unpushed = error
+
+    def told(self) -> None:
+        """Keep that the news were told: until then, the next night tells them."""
+        self._home.told()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all could be looked at, and pushed."""
+        return not (self.diary.new.failures or self.unpushed)
+
+    @property
+    def wants_a_person(self) -> bool:
+        """Whether any of its news does."""
+        return any(one.wants_a_person for one in self.diary.news)
+
+
+def _clear(place: Path) -> None:
+    """Take away the tree of a night; what a link in its place leads to is none of it."""
+    with files.explained(place, "delete"):
+        if place.is_symlink():
+            place.unlink()
+        elif place.exists():
+            shutil.rmtree(place)
