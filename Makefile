@@ -64,7 +64,7 @@ check: $(VENV)/.vpatch
 	$(BIN)/vpatch check
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 lint: $(VENV)/.vpatch-test
 	$(BIN)/ruff check
