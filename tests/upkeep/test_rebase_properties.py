@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from edits import Edit, after, edits, history
 from support import Project, Upstream, lines, series_of
 from vpatch.jobs.replay import Setting, replay
 from vpatch.upkeep.rewrite import Form, rewrite
@@ -18,68 +19,25 @@ from vpatch.values.verdict import Verdict
 PATHS = ("vllm/a.py", "vllm/b.py", "vllm/new.py")
 START = {path: lines(1, 20) for path in PATHS[:2]}
 
-# An edit: the file, the line, what becomes of it (None deletes it), and whether it is put
-# before the line. A file that has no line left is deleted.
-edits = st.lists(
-    st.tuples(
-        st.sampled_from(PATHS),
-        st.integers(0, 20),
-        st.one_of(st.none(), st.text("abxy {}#-=<>|", min_size=1, max_size=8)),
-        st.booleans(),
-    ),
-    min_size=1,
-    max_size=4,
-)
 few = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def edited(files: dict[str, str], edit: tuple[str, int, str | None, bool]) -> dict[str, str]:
-    """Return files with one line changed, added or deleted."""
-    path, at, text, insert = edit
-    rows = files.get(path, "").splitlines()
-    at = min(at, len(rows))
-    if text is None:
-        del rows[at : at + 1]
-    elif insert:
-        rows.insert(at, text)
-    else:
-        rows[at : at + 1] = [text]
-    after = files | {path: "".join(f"{row}\n" for row in rows)}
-    return {name: content for name, content in after.items() if content}
-
-
-def history(
-    author: Project, changes: list[tuple[str, int, str | None, bool]]
-) -> dict[str, bytes]:
-    """Commit each change and return the mails."""
-    files, found = START, {}
-    for number, edit in enumerate(changes):
-        after = edited(files, edit)
-        change: dict[str, str | None] = {**dict.fromkeys(files), **after}
-        if after != files:
-            found[f"{number}.patch"] = author.patch(f"change {number}", change)
-        files = after
-    return found
+some = edits(PATHS, 20, "abxy {}#-=<>|")
 
 
 @few
-@given(edits, edits)
-@example([("vllm/a.py", 5, "x", True)], [("vllm/a.py", 5, "x", True)])
-@example([("vllm/a.py", 5, "x", False)], [("vllm/a.py", 0, "top", True)])
+@given(some, some)
+@example([Edit("vllm/a.py", 5, "x", insert=True)], [Edit("vllm/a.py", 5, "x", insert=True)])
+@example([Edit("vllm/a.py", 5, "x")], [Edit("vllm/a.py", 0, "top", insert=True)])
 def test_what_is_written_is_clean_and_gives_the_same_tree(
-    changes: list[tuple[str, int, str | None, bool]],
-    upstreams: list[tuple[str, int, str | None, bool]],
+    changes: list[Edit],
+    upstreams: list[Edit],
 ) -> None:
     """In every form: each patch that has a place is clean, to the tree of the replay."""
 
     with tempfile.TemporaryDirectory() as folder:
         upstream = Upstream.at(Path(folder, "store.git"))
         base = upstream.release("v0.16.0", START)
-        patches = history(Project(Path(folder, "author"), START), changes)
-        files = START
-        for edit in upstreams:
-            files = edited(files, edit)
-        onto = upstream.release("v0.17.0", files)
+        patches = history(Project(Path(folder, "author"), START), START, changes)
+        onto = upstream.release("v0.17.0", after(START, upstreams))
         with upstream.repo.scratch() as repo:
             setting = Setting(repo, series_of(base, patches), onto, home=lambda: base)
             found = replay(setting)
