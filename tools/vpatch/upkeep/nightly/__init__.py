@@ -12,5 +12,6 @@ from vpatch.upkeep.nightly.branch import BRANCH
 from vpatch.upkeep.nightly.markdown import markdown
 from vpatch.upkeep.nightly.night import Means, Night
 from vpatch.upkeep.nightly.seen import Noted
+from vpatch.upkeep.nightly.told import Told, last_told
 
-__all__ = ["BRANCH", "Means", "Night", "Noted", "markdown"]
+__all__ = ["BRANCH", "Means", "Night", "Noted", "Told", "last_told", "markdown"]

@@ -31,19 +31,11 @@ def home_of(root: Path, say: Callable[[str], None], remote: str = "") -> Home:
         BadInputError: There is no series.
         VpatchError: The remote gave no answer, or there is no repository to push from.
     """
-    finder = Repo(root, private=False)
-    try:
-        git_dir = finder.discovered(root)
-        told = finder.run("rev-parse", "--show-prefix", cwd=root, discover=True).out
-    except GitError as error:
-        if "not a git repository" not in error.detail:
-            raise
-        git_dir = None
-    if git_dir:
-        branch = Branch(root, git_dir, decode(told).rstrip("\n"), say)
-        if branch.has_patches:
-            branch.begin(remote)
-            return branch
+    branch = _branch(root, say)
+    if branch and branch.has_patches:
+        branch.begin(remote)
+        return branch
+    if branch:
         say("patches/ is in no commit: the night takes the files as they lie there")
     if remote:
         raise VpatchError(
@@ -51,3 +43,32 @@ def home_of(root: Path, say: Callable[[str], None], remote: str = "") -> Home:
         )
     Folder(root).newest()
     return Plain(root, say)
+
+
+def kept_at(root: Path) -> Home:
+    """Return the same, for whoever only reads: nobody is asked, and nothing refused.
+
+    Args:
+        root: The project's folder.
+
+    Raises:
+        VpatchError: git failed.
+    """
+    branch = _branch(root, _unheard)
+    return branch if branch and branch.has_patches else Plain(root, _unheard)
+
+
+def _unheard(_line: str) -> None:
+    pass
+
+
+def _branch(root: Path, say: Callable[[str], None]) -> Branch | None:
+    finder = Repo(root, private=False)
+    try:
+        git_dir = finder.discovered(root)
+        told = finder.run("rev-parse", "--show-prefix", cwd=root, discover=True).out
+    except GitError as error:
+        if "not a git repository" not in error.detail:
+            raise
+        return None
+    return Branch(root, git_dir, decode(told).rstrip("\n"), say) if git_dir else None
