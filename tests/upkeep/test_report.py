@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import html5lib
@@ -29,7 +30,8 @@ from vpatch.values.errors import BadInputError
 from vpatch.values.matrix import Matrix
 from vpatch.values.news import News
 from vpatch.values.patch import read_patch
-from vpatch.values.proof import proof_key
+from vpatch.values.proof import Outcome, proof_key
+from vpatch.values.shown import Proofs, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,9 +196,9 @@ def test_proofs_and_kept_series_are_told(works: Works) -> None:
     commit = works.near.json("bases")["bases"][0]["commit"]
     patch = read_patch("101-a.patch", works_patch(works))
     key = proof_key(patch.diff, b"def test_it(): ...\n", commit)
-    (works.near.folder / "build").mkdir(exist_ok=True)
-    record = json.dumps({"schema": 1, "proofs": {key: "proven"}})
-    (works.near.folder / "build/proofs.json").write_text(record)
+    about = "v0.16.0", "101-a.patch", 101, Outcome.PROVEN, "", ""
+    shown = Shown(*about, date(2026, 11, 28), "vllm 0.16.0", "", "3.11.7", commit, key)
+    (smoke / "proofs.json").write_text(Proofs({}, (shown,)).text)
     path = works.near.folder / "report.html"
     works.near.run("report", "--html", str(path), "--series", "v0.16.0")
     (kept,) = (
@@ -204,6 +206,8 @@ def test_proofs_and_kept_series_are_told(works: Works) -> None:
     )
     rows = [["".join(cell.itertext()).strip() for cell in row] for row in kept.iter("tr")]
     assert rows[0] == ["Patch", "v0.16.0", "v0.99.0"]
+    told = [cell.get("title") for cell in kept.iter("td") if cell.text == "proven"]
+    assert told == ["2026-11-28, vllm, Python 3.11.7"]
     assert rows[1:4] == [
         ["#101", "proven", "not at hand"],
         ["#102", "not run", ""],
@@ -230,7 +234,7 @@ def test_a_matrix_of_other_patches_is_refused(works: Works) -> None:
         opened(bases, {}, Told().say) as replays,
         pytest.raises(BadInputError, match="the matrix is of other patches"),
     ):
-        gather(replays, folder, old, works.near.folder / "build/proofs.json")
+        gather(replays, folder, old)
 
 
 def nowhere() -> Index:

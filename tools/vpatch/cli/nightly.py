@@ -116,8 +116,7 @@ def _means(session: Session, root: Path, python: str | None, matrix: str | None)
         inner.project,
         session.call,
         session.outlook,
-        session.proofs,
-        None if python is None else partial(prove_all, inner, python, session.proofs),
+        None if python is None else partial(prove_all, inner, python),
         partial(_matrix, inner, matrix),
     )
 

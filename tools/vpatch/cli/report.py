@@ -54,7 +54,7 @@ def command(
     matrix = made(session, bases, series)
     must_answer(matrix)
     with session.replays() as replays:
-        page = gather(replays, session.folder, matrix, session.proofs)
+        page = gather(replays, session.folder, matrix)
     text = render(page, project=session.project, made=datetime.now().astimezone())
     files.write(Path(html), text.encode())
     if as_json:

@@ -177,11 +177,6 @@ class Session:
         return Upstream(self.project, pulls, github, terminal.say)
 
     @property
-    def proofs(self) -> Path:
-        """Return the file that keeps what the proofs showed."""
-        return self.root / "build" / "proofs.json"
-
-    @property
     def outlook(self) -> Path:
         """Return the file that keeps what the last look at upstream showed."""
         return self.root / "build" / "outlook.json"

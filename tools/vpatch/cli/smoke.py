@@ -9,19 +9,20 @@ import click
 
 from vpatch.cli import options, show
 from vpatch.cli.session import Terminal, patch_named
+from vpatch.cli.smoke_answer import answer
 from vpatch.doors import files
 from vpatch.jobs.smoke.prove import Prover
-from vpatch.jobs.smoke.record import junit_xml, read_record, record
+from vpatch.jobs.smoke.record import junit_xml, shown_by
 from vpatch.jobs.smoke.runner import Runner
 from vpatch.values.base import canonical, version_of
-from vpatch.values.errors import BadInputError, RefusedError
-from vpatch.values.proof import Outcome
+from vpatch.values.errors import BadInputError, RefusedError, VpatchError
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Asked, Ready, Session
     from vpatch.doors.python import Installed
     from vpatch.values.base import Base
-    from vpatch.values.proof import Proof, TestRun
+    from vpatch.values.proof import Proof
+    from vpatch.values.shown import Shown
 
 _MANAGED = "build/env-<base>"
 _TIMEOUT = 300
@@ -78,7 +79,8 @@ def command(
     r"""Prove patches: the test of each is red on the series without it, green with it.
 
     The tests are patches/smoke/test_pr<N>.py. They run over overlays of an installed vLLM,
-    whose version decides the base; the installation itself stays untouched.
+    whose version decides the base; the installation itself stays untouched. What they showed
+    is kept in patches/smoke/proofs.json and told in PATCHES.md.
 
     \b
     Examples:
@@ -106,38 +108,36 @@ def command(
         if each_hunk:
             return _weigh(session, asked, ready, runner, names, as_json=as_json)
         prover = Prover(ready.replay, ready.made, runner, package)
-        proofs = _prove(prover, names)
+        proofs, shown = _prove(session, prover, names)
         ran = prover.engine(runner.smoke / "engine") if engine else None
-        smoke = session.folder.smoke
-        old = read_record(session.proofs)
-        files.write(session.proofs, record(old, ready.replay, proofs, smoke))
+        _keep(session, shown)
         if junit:
             files.write(Path(junit), junit_xml(proofs))
-        return _answer(asked, found, proofs, ran, as_json=as_json)
+        return answer(asked, found, proofs, ran, as_json=as_json)
 
 
-def prove_all(session: Session, python: str, kept: Path) -> tuple[Base, list[Proof]]:
+def prove_all(session: Session, python: str) -> tuple[Base, list[Proof]]:
     """Prove every patch of the series that serves an environment's vLLM.
 
     Args:
         session: This run.
         python: The environment: its interpreter or its folder.
-        kept: The file that keeps what the proofs showed.
 
     Raises:
         VpatchError: There is no vLLM, or a file that the series touches is somebody else's.
     """
     from vpatch.doors.python import installed  # noqa: PLC0415, lazy
+    from vpatch.upkeep.proofs import keep  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
     found = installed(Path(python).absolute(), package)
     asked = session.serving(_base_of(session, found, None), None)
     with session.replayed(asked) as ready:
         _refuse_foreign(ready, found, package)
-        smoke = session.folder.smoke
-        runner = Runner(found, smoke.absolute(), _TIMEOUT)
-        proofs = _prove(Prover(ready.replay, ready.made, runner, package), [])
-        files.write(kept, record(read_record(kept), ready.replay, proofs, smoke))
+        runner = Runner(found, session.folder.smoke.absolute(), _TIMEOUT)
+        prover = Prover(ready.replay, ready.made, runner, package)
+        proofs, shown = _prove(session, prover, [])
+    keep(session.folder, session.project, shown, Terminal().say)
     return asked.base, proofs
 
 
@@ -213,8 +213,8 @@ def _weigh(
             lambda one: terminal.say(f"{one.path}:{one.old_start} {one.cause}"),
         )
     if as_json:
-        answer = {"base": asked.base.as_json(), "series": asked.name}
-        show.print_json(answer | {"hunks": [one.as_json() for one in weights], "ok": True})
+        head = {"base": asked.base.as_json(), "series": asked.name}
+        show.print_json(head | {"hunks": [one.as_json() for one in weights], "ok": True})
         return 0
     rows = [
         (
@@ -231,70 +231,39 @@ def _weigh(
     return 0
 
 
-def _prove(prover: Prover, names: list[str]) -> list[Proof]:
+def _prove(
+    session: Session, prover: Prover, names: list[str]
+) -> tuple[list[Proof], list[Shown]]:
+    """Run proofs, and say what there is to keep of them.
+
+    Raises:
+        FormatError: The record of what they showed before is damaged.
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415, lazy
+
+    # Before they run: the tests as they are now, and nothing that is then for nothing.
+    kept = session.folder.proofs()
     found = prover.runner.found
     wanted = names or [patch.name for patch in prover.replay.series.patches]
     terminal = Terminal()
     terminal.say(f"proving {len(wanted)} patches with {found.name} {found.version}")
-    return prover.prove(
+    proofs = prover.prove(
         wanted, lambda proof: terminal.say(f"{show.label(proof)}: {proof.outcome}")
     )
+    day = datetime.now(UTC).date()
+    return proofs, list(shown_by(proofs, prover.replay, kept, found, day))
 
 
-def _answer(
-    asked: Asked,
-    found: Installed,
-    proofs: list[Proof],
-    engine: TestRun | None,
-    *,
-    as_json: bool,
-) -> int:
-    ok = all(proof.outcome.good for proof in proofs)
-    ok = ok and (engine is None or engine.state == "passed")
-    if as_json:
-        answer = {
-            "base": asked.base.as_json(),
-            "series": asked.name,
-            "python": str(found.python),
-            "proofs": [proof.as_json() for proof in proofs],
-            "engine": engine.as_json() if engine else None,
-        }
-        show.print_json(answer | {"ok": ok})
-        return 0 if ok else 1
-    rows = []
-    for proof in proofs:
-        runs = [run for run in (proof.red, proof.green, proof.whole) if run]
-        seconds = f"{sum(run.seconds for run in runs):.1f} s" if runs else ""
-        cells = [run.state if run else "" for run in (proof.red, proof.green, proof.whole)]
-        rows.append((show.label(proof), proof.outcome.value, *cells, seconds))
-    show.print_table(("PR", "Proof", "Without", "With", "Whole series", "Time"), rows)
-    for proof in proofs:
-        show.print_note(f"{show.label(proof)} {proof.outcome}: {proof.cause}")
-        if proof.outcome is Outcome.FAILED:
-            _print_output(proof)
-    if engine:
-        _print_engine(engine)
-    return 0 if ok else 1
+def _keep(session: Session, shown: list[Shown]) -> None:
+    """Write what proofs showed; where that can't be, their answer is worth telling still."""
+    from vpatch.upkeep.proofs import keep  # noqa: PLC0415, lazy
 
-
-def _print_engine(engine: TestRun) -> None:
-    click.echo(f"engine: {engine.broken or engine.state} in {engine.seconds:.0f} s")
-    for case in engine.cases:
-        note = f" ({case.message})" if case.message else ""
-        show.print_note(f"  {case.state.value} {case.name}{note}")
-    if engine.state in ("failed", "error", "broken"):
-        show.echo(engine.output.rstrip()[-_OUTPUT:], err=True)
-
-
-def _print_output(proof: Proof) -> None:
-    """Print what the runs that are to be green said, for the one who mends them."""
-    for run in (proof.green, proof.whole):
-        if run and run.state != "passed":
-            show.echo(run.output.rstrip()[-_OUTPUT:], err=True)
-            return
-    if proof.red:
-        show.echo(proof.red.output.rstrip()[-_OUTPUT:], err=True)
-
-
-_OUTPUT = 6000
-"""Characters of a failing test's output that are shown."""
+    terminal = Terminal()
+    try:
+        written = keep(session.folder, session.project, shown, terminal.say)
+    except VpatchError as error:
+        terminal.say(f"what the proofs showed is not kept: {error}")
+        terminal.say(f"hint: {error.hint}")
+        return
+    if written:
+        terminal.say(f"wrote {' and '.join(written)}")

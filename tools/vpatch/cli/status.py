@@ -65,7 +65,6 @@ def _answer(
     as_json: bool,
 ) -> int:
     from vpatch.jobs.landmarks import watch  # noqa: PLC0415, lazy
-    from vpatch.jobs.smoke.record import remembered  # noqa: PLC0415, lazy
 
     replay = ready.replay
     states = ["no"] * len(replay.results)
@@ -75,7 +74,8 @@ def _answer(
     watched = watch(session.facts, carried, ready.landmarks)
     ok = replay.ok and not {"drifted", "partly"}.intersection(states)
     pending = target.interrupted() if target else False
-    proofs = remembered(session.proofs, replay, session.folder.smoke)
+    kept = session.folder.proofs()
+    proofs = [kept.word(patch, replay.base.commit) for patch in replay.series.patches]
     compiled = compiled_by(replay)
     follow_ups = _follow_ups(session, carried)
     if as_json:

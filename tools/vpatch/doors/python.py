@@ -36,7 +36,9 @@ found = {str(d._path): d for d in every.values()}
 # One folder may have two names: Fedora has lib64 beside lib.
 beside = {os.path.join(os.path.dirname(where[0]), os.path.basename(d._path)): d
     for d in every.values() if folder(d._path) == folder(where[0])}
+torch = next(iter(m.distributions(name="torch")), None)
 print(json.dumps({"where": where, "pytest": u.find_spec("pytest") is not None,
+    "torch": torch.version if torch else "", "python": "%d.%d.%d" % sys.version_info[:3],
     "found": [[d.metadata["Name"], d.version, path] for path, d in (beside or found).items()]}))
 """
 _PATIENCE = 60
@@ -57,6 +59,10 @@ class Installed:
     has_pytest: bool
     info: Path
     """Where it keeps what is said of it: the distribution's ``.dist-info``."""
+    torch: str = ""
+    """Version of the torch beside it, empty where there is none."""
+    language: str = ""
+    """Version of Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,8 @@ def _said(python: Path, package: str, answer: dict[str, Any]) -> Installed:
             hint="whose files are there nobody knows: uninstall both, then install one of them",
         )
     name, version, info = found[0] if found else ("", "", "")
-    return Installed(python, where, name, version, answer["pytest"], Path(info))
+    beside = answer["torch"], answer["python"]
+    return Installed(python, where, name, version, answer["pytest"], Path(info), *beside)
 
 
 def users(found: Installed) -> list[int]:

@@ -13,9 +13,10 @@ from vpatch.values.facts import PullRequest, read_facts
 from vpatch.values.patch import Patch, read_patch
 from vpatch.values.resolution import Resolution, read_resolution
 from vpatch.values.series import Series, SeriesFile, read_series
+from vpatch.values.shown import Proofs, read_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from vpatch.values.series import Entry
 
@@ -31,6 +32,8 @@ class Folder:
         self.root = root
         self.patches = root / "patches"
         self.smoke = self.patches / "smoke"
+        self.record = self.smoke / "proofs.json"
+        """What the proofs showed."""
         self.resolutions = self.patches / "resolutions"
 
     def config(self) -> Config:
@@ -45,10 +48,22 @@ class Folder:
         path = self.patches / "upstream.toml"
         return read_facts(files.read_text(path), where=str(path)) if path.exists() else {}
 
-    def proven(self) -> set[int]:
-        """Return the numbers of the pull requests that have a proof."""
-        found = (path.stem.removeprefix("test_pr") for path in self.smoke.glob("test_pr*.py"))
-        return {int(number) for number in found if number.isdecimal()}
+    def proofs(self) -> Proofs:
+        """Return the proofs, and what they showed.
+
+        Raises:
+            FormatError: The record of what they showed is damaged.
+        """
+        shared = self.smoke / "conftest.py"
+        common = files.read(shared) if shared.is_file() else b""
+        tests = {
+            int(number): files.read(path) + common
+            for path in sorted(self.smoke.glob("test_pr*.py"))
+            if (number := path.stem.removeprefix("test_pr")).isdecimal()
+        }
+        if not self.record.exists():
+            return Proofs(tests)
+        return Proofs(tests, read_shown(files.read_text(self.record), where=str(self.record)))
 
     def names(self) -> list[str]:
         """Return the names of the series, releases in order, then the others.
@@ -152,6 +167,15 @@ class Folder:
         except FormatError as error:
             error.where = error.where.replace(entry.name, str(path), 1)
             raise
+
+    def changed(self, contents: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+        """Return of files as they are to be, by their paths, those that are not so yet."""
+
+        def now(path: str) -> bytes | None:
+            place = self.root / path
+            return files.read(place) if place.is_file() else None
+
+        return {path: new for path, new in contents.items() if new != now(path)}
 
     def resolution_files(self) -> list[Path]:
         """Return the paths of all kept resolutions, by name."""

@@ -195,7 +195,7 @@ class Change:
         if learned:
             found["patches/upstream.toml"] = told_facts(folder, learned).encode()
         found[page_of(folder).name] = self._page(made, text, learned)
-        return {path: new for path, new in found.items() if new != _now(folder, path)}
+        return folder.changed(found)
 
     def _page(
         self, made: Arranged, listing: str, learned: Mapping[int, Mapping[str, Any]]
@@ -204,11 +204,11 @@ class Change:
         folder, own = self._folder, self.sheet.name
         patches = tuple(read_patch(name, text) for name, text in made.files.items())
         left_out = read_series(listing, where=own).left_out
-        new = Kept(own, Series(self.sheet.base, patches), left_out, folder.proven())
+        new = Kept(own, Series(self.sheet.base, patches), left_out)
         names = in_order({*folder.names(), own})
         kept = [new if name == own else kept_series(folder, name) for name in names]
         facts = read_facts(told_facts(folder, learned), where="upstream.toml")
-        return overview(kept, facts, self._project).encode()
+        return overview(kept, facts, self._project, folder.proofs()).encode()
 
 
 def told_facts(folder: Folder, learned: Mapping[int, Mapping[str, Any]]) -> str:
@@ -223,8 +223,3 @@ def _refuse_lost(found: Replay, hint: str) -> None:
         if not result.verdict.good:
             where = f"{result.patch.name}, {result.cause}"
             raise RefusedError("a patch of the series has no place", where=where, hint=hint)
-
-
-def _now(folder: Folder, path: str) -> bytes | None:
-    place = folder.root / path
-    return files.read(place) if place.is_file() else None

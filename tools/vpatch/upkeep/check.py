@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
     from vpatch.values.series import Series, SeriesFile
+    from vpatch.values.shown import Proofs
     from vpatch.values.tree import Change
 
 _FULL = 40
@@ -62,20 +63,24 @@ def page_of(folder: Folder) -> Path:
     return folder.root / "PATCHES.md"
 
 
-def page(folder: Folder, project: str) -> bytes:
+def page(folder: Folder, project: str, proofs: Proofs | None = None) -> bytes:
     """Return ``PATCHES.md`` as it should be.
+
+    Args:
+        folder: The project's folder.
+        project: Address of the upstream project, for links.
+        proofs: The proofs as they will be; None for those that are there.
 
     Raises:
         FormatError: A file that it is made from is broken.
     """
     kept = [kept_series(folder, name) for name in folder.names()]
-    return overview(kept, folder.facts(), project).encode()
+    return overview(kept, folder.facts(), project, proofs or folder.proofs()).encode()
 
 
 def kept_series(folder: Folder, name: str) -> Kept:
     """Return a series as ``PATCHES.md`` tells of it."""
-    left_out = folder.series_file(name).left_out
-    return Kept(name, folder.series(name), left_out, folder.proven())
+    return Kept(name, folder.series(name), folder.series_file(name).left_out)
 
 
 def check(folder: Folder, bases: Bases, project: str) -> Checked:
@@ -107,6 +112,7 @@ def check(folder: Folder, bases: Bases, project: str) -> Checked:
             found += _of_replay(bases, series, base, folder.path_of(name)) if base else []
         problems += found
     problems += _of_resolutions(folder)
+    problems += _of_proofs(folder)
     if not problems:
         problems += _of_page(folder, project)
     return Checked(tuple(problems), tuple(replayed), tuple(missing))
@@ -238,6 +244,14 @@ def _of_resolutions(folder: Folder) -> Iterator[Problem]:
             folder.resolution(path)
         except VpatchError as error:
             yield _problem(error)
+
+
+def _of_proofs(folder: Folder) -> Iterator[Problem]:
+    """Read what the proofs showed."""
+    try:
+        folder.proofs()
+    except VpatchError as error:
+        yield _problem(error)
 
 
 def _of_page(folder: Folder, project: str) -> Iterator[Problem]:

@@ -6,7 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vpatch.jobs.folder import in_order
 from vpatch.values.paths import printable
+from vpatch.values.proof import Outcome
+from vpatch.values.shown import Proofs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
     from vpatch.values.series import Series
+    from vpatch.values.shown import Shown
 
 _HEAD = """# Patches
 
@@ -23,20 +27,33 @@ Written by `vpatch check --fix` from the files in `patches/`: do not edit it by 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}(?=-)")
 """How the name of a pull request's patch begins."""
 _LANDED = re.compile(r"landed in [^,( ]+|in \S+ already")
+_WORDS = {
+    Outcome.PROVEN: "red without the patch, green with it",
+    Outcome.NOT_NEEDED: "not needed, green without the patch",
+    Outcome.FAILED: "failed",
+    Outcome.NOT_RUN: "not run",
+}
+"""What a proof showed, in the order in which it is told."""
 # CommonMark takes a backslash before any of these as the character itself; a line may
 # begin with more that means something.
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~&@$]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 
 
-def overview(kept: Sequence[Kept], facts: Mapping[int, PullRequest], project: str) -> str:
+def overview(
+    kept: Sequence[Kept],
+    facts: Mapping[int, PullRequest],
+    project: str,
+    proofs: Proofs = Proofs(),  # noqa: B008, it never changes
+) -> str:
     """Return the text of ``PATCHES.md``.
 
     Args:
         kept: Every series, oldest base first.
         facts: What is known of each pull request.
         project: Address of the upstream project, for links.
+        proofs: What the proofs showed.
     """
-    stories = _stories(kept)
+    stories = _stories(kept, proofs)
     parts = [_HEAD, *_standing(kept, stories, facts, project)]
     for story in stories:
         parts += _told(story, facts.get(story.pr or 0), project)
@@ -57,8 +74,6 @@ class Kept:
     series: Series
     left_out: Mapping[str, str]
     """Patches that are not in it, and why."""
-    proofs: AbstractSet[int] = frozenset()
-    """Pull requests that have a proof."""
 
 
 @dataclass(slots=True)
@@ -72,18 +87,17 @@ class _Story:
     """By base: its place in the order, from 1, and the patch."""
     left_out: dict[str, str]
     """By base: why it is not there."""
-    proven: bool
+    shown: Mapping[str, Shown | None] | None = None
+    """By base: what its proof showed there, None for nothing; None where it has no proof."""
 
 
-def _stories(kept: Sequence[Kept]) -> list[_Story]:
+def _stories(kept: Sequence[Kept], proofs: Proofs) -> list[_Story]:
     """Gather what each series says of each patch, in the order of the oldest."""
     found: dict[int | str, _Story] = {}
     for one in kept:
         for order, patch in enumerate(one.series.patches, 1):
-            proven = patch.pr in one.proofs
-            story = found.setdefault(
-                patch.pr or patch.name, _Story(patch.pr, patch, {}, {}, proven)
-            )
+            key = patch.pr or patch.name
+            story = found.setdefault(key, _Story(patch.pr, patch, {}, {}))
             story.patch = patch
             story.carried[one.name] = order, patch
     names = {p.name: story for story in found.values() for _, p in story.carried.values()}
@@ -91,6 +105,10 @@ def _stories(kept: Sequence[Kept]) -> list[_Story]:
         for name, why in one.left_out.items():
             if name in names and one.name not in names[name].carried:
                 names[name].left_out[one.name] = why
+    bases = {one.name for one in kept}
+    for story in found.values():
+        if story.pr in proofs.tests:
+            story.shown = _by_base(story, proofs, bases)
     return list(found.values())
 
 
@@ -136,8 +154,11 @@ def _told(story: _Story, request: PullRequest | None, project: str) -> Iterator[
         yield f"**Gain:** {escaped(request.gain)}\n"
     if request and request.follow_ups:
         yield f"Follow-ups: {_links(request.follow_ups, project)}.\n"
-    if story.proven:
-        yield f"Proof: {code(f'patches/smoke/test_pr{story.pr}.py')}.\n"
+    if story.shown is None:
+        yield "Proof: none.\n"
+    else:
+        test = code(f"patches/smoke/test_pr{story.pr}.py")
+        yield f"Proof: {test}: {'; '.join(_shown(story.shown))}.\n"
     for paths, bases in _by_paths(story).items():
         yield f"On {', '.join(map(escaped, bases))} it changes:\n"
         yield from (f"- {code(path)}" for path in paths)
@@ -145,6 +166,45 @@ def _told(story: _Story, request: PullRequest | None, project: str) -> Iterator[
     for why in dict.fromkeys(story.left_out.values()):
         bases = [base for base, said in story.left_out.items() if said == why]
         yield f"Not on {', '.join(map(escaped, bases))}: {escaped(why)}\n"
+
+
+def _shown(by_base: Mapping[str, Shown | None]) -> Iterator[str]:
+    """Yield what the proof showed and where, a clause for all bases where it is the same."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for base, one in by_base.items():
+        said = _said(one) if one else (_WORDS[Outcome.NOT_RUN], "")
+        when = f" ({escaped(one.circumstances)})" if one else ""
+        found.setdefault(said, {}).setdefault(when, []).append(base)
+    order = [*_WORDS.values()]
+    for words, more in sorted(found, key=lambda said: order.index(said[0])):
+        places = [f"on {_listed(names)}{when}" for when, names in found[words, more].items()]
+        yield f"{words} {', '.join(places)}{more}"
+
+
+def _by_base(story: _Story, proofs: Proofs, bases: AbstractSet[str]) -> dict[str, Shown | None]:
+    """Return what the proof showed last on each base; None where it was not run."""
+    found: dict[str, Shown | None] = dict.fromkeys(story.carried)
+    shown = [
+        one
+        for base, (_, patch) in story.carried.items()
+        for one in proofs.of(patch)
+        # A base without a series of its own is served by another's.
+        if one.base == base or one.base not in bases
+    ]
+    found |= {one.base: one for one in sorted(shown, key=lambda one: one.day)}
+    return {base: found[base] for base in in_order(found)}
+
+
+def _said(one: Shown) -> tuple[str, str]:
+    """Return the outcome in words, and what more there is to say of it."""
+    if not one.outcome.good:
+        return _WORDS[one.outcome], f": {code(one.cause)}"
+    return _WORDS[one.outcome], f", {code(one.skipped)} not run there" if one.skipped else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = map(escaped, names)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _by_paths(story: _Story) -> dict[tuple[str, ...], list[str]]:

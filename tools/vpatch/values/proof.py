@@ -80,6 +80,15 @@ class TestRun:
             return "not run"
         return "passed"
 
+    @property
+    def skipped(self) -> str:
+        """The tests that could not be run, and why; empty where all were."""
+        found: dict[str, list[str]] = {}
+        for case in self.cases:
+            if case.state is State.SKIPPED:
+                found.setdefault(case.message, []).append(case.name)
+        return "; ".join(f"{', '.join(names)} ({why})" for why, names in found.items())
+
     def as_json(self) -> dict[str, Any]:
         """Return the form of ``smoke``."""
         cases = [
@@ -144,8 +153,7 @@ def judge(red: TestRun, green: TestRun, whole: TestRun) -> tuple[Outcome, str]:
             return Outcome.FAILED, f"red for the wrong reason, {case.name}: {case.message}"
     if not failed:
         return Outcome.NOT_NEEDED, "green without it"
-    skipped = [case for case in green.cases if case.state is State.SKIPPED]
-    note = f"; not run: {skipped[0].name} ({skipped[0].message})" if skipped else ""
+    note = f"; not run: {green.skipped}" if green.skipped else ""
     return Outcome.PROVEN, f"{failed[0].name}: {failed[0].message}{note}"
 
 

@@ -1,22 +1,23 @@
-"""Keep proofs: for `status`, as long as patch, test and base stay the same, and for CI."""
+"""Tell proofs to others: to those who read the patches folder, and to CI."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from vpatch.doors import files
-from vpatch.values.proof import Outcome, State, proof_key
+from vpatch.values.proof import Outcome, State
+from vpatch.values.shown import Shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
+    from datetime import date
     from pathlib import Path
 
+    from vpatch.doors.python import Installed
     from vpatch.values.patch import Patch
     from vpatch.values.proof import Proof
+    from vpatch.values.shown import Proofs
     from vpatch.values.verdict import Replay
 
-SCHEMA = 1
 _COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 _STATES = {State.FAILED: "failure", State.ERROR: "error", State.SKIPPED: "skipped"}
 
@@ -27,48 +28,36 @@ def test_of(smoke: Path, patch: Patch) -> Path | None:
     return path if patch.pr and path.is_file() else None
 
 
-def read_record(path: Path) -> dict[str, str]:
-    """Return outcomes by the key that each holds for; nothing where none was kept."""
-    try:
-        kept = json.loads(path.read_bytes())
-        return dict(kept["proofs"]) if kept["schema"] == SCHEMA else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+def shown_by(
+    proofs: Iterable[Proof], replay: Replay, kept: Proofs, found: Installed, day: date
+) -> Iterator[Shown]:
+    """Yield what proofs showed, as the folder keeps it; what was not begun showed nothing.
 
-
-def key_of(patch: Patch, replay: Replay, smoke: Path) -> str | None:
-    """Return what a proof of a patch holds for: its diff, its test and the base.
-
-    None where the patch has no test.
+    Args:
+        proofs: The proofs.
+        replay: The series on its base.
+        kept: The folder's tests.
+        found: What they ran in.
+        day: Today.
     """
-    test = test_of(smoke, patch)
-    if test is None:
-        return None
-    shared = smoke / "conftest.py"
-    text = files.read(test) + (files.read(shared) if shared.is_file() else b"")
-    return proof_key(patch.diff, text, replay.base.commit)
-
-
-def record(
-    old: Mapping[str, str], replay: Replay, proofs: Iterable[Proof], smoke: Path
-) -> bytes:
-    """Return the record with these proofs added, as a file's content."""
     patches = {patch.name: patch for patch in replay.series.patches}
-    found = dict(old)
+    base = replay.base
     for proof in proofs:
-        if key := key_of(patches[proof.name], replay, smoke):
-            found[key] = proof.outcome.value
-    return (json.dumps({"schema": SCHEMA, "proofs": found}, indent=1) + "\n").encode()
-
-
-def remembered(path: Path, replay: Replay, smoke: Path) -> list[str]:
-    """Return for each patch what its last proof showed, if nothing that it is about changed.
-
-    ``none`` stands for a patch without a test.
-    """
-    kept = read_record(path)
-    keys = [key_of(result.patch, replay, smoke) for result in replay.results]
-    return [kept.get(key, Outcome.NOT_RUN.value) if key else "none" for key in keys]
+        if proof.pr and proof.green:
+            yield Shown(
+                base.name,
+                proof.name,
+                proof.pr,
+                proof.outcome,
+                proof.cause,
+                proof.green.skipped,
+                day,
+                f"{found.name} {found.version}",
+                found.torch,
+                found.language,
+                base.commit,
+                kept.key(patches[proof.name], base.commit),
+            )
 
 
 def junit_xml(proofs: Iterable[Proof]) -> bytes:

@@ -50,30 +50,36 @@ class Runner:
             if ran.timed_out:
                 broken = f"it did not end in {seconds:.0f} s and was killed"
                 return TestRun((), ran.seconds, ran.output, broken)
-            cases = tuple(_cases(report)) if report.is_file() else ()
+            cases = tuple(self._cases(report, tree)) if report.is_file() else ()
             broken = "" if report.is_file() else _death(ran.status)
             return TestRun(cases, ran.seconds, ran.output, broken)
+
+    def _cases(self, report: Path, tree: Path) -> Iterator[Case]:
+        """Read pytest's JUnit report."""
+        try:
+            root = ET.parse(report).getroot()  # noqa: S314, pytest's own file
+        except ET.ParseError:
+            yield Case("report", State.ERROR, "the report is cut off")
+            return
+        states = {"failure": State.FAILED, "error": State.ERROR, "skipped": State.SKIPPED}
+        for element in root.iter("testcase"):
+            module = element.get("classname", "").split(".")[0]
+            case = Case(element.get("name", ""), State.PASSED, module=module)
+            for child in element:
+                if child.tag in states:
+                    message = self._plain(child.get("message", ""), tree)
+                    case = replace(case, state=states[child.tag], message=message)
+            yield case
+
+    def _plain(self, message: str, tree: Path) -> str:
+        """Return a message in one line, without where things lie here: others read it too."""
+        places = {tree: "", self.found.where.parent: "", self.smoke: "patches/smoke/"}
+        for place, instead in places.items():
+            message = message.replace(f"{place}{os.sep}", instead)
+        return " ".join(message.split())[:_SHOWN]
 
 
 def _death(status: int) -> str:
     if status < 0:
         return f"the interpreter died by {signal.Signals(-status).name}"
     return f"pytest left no report (exit status {status})"
-
-
-def _cases(report: Path) -> Iterator[Case]:
-    """Read pytest's JUnit report."""
-    try:
-        root = ET.parse(report).getroot()  # noqa: S314, pytest's own file
-    except ET.ParseError:
-        yield Case("report", State.ERROR, "the report is cut off")
-        return
-    states = {"failure": State.FAILED, "error": State.ERROR, "skipped": State.SKIPPED}
-    for element in root.iter("testcase"):
-        module = element.get("classname", "").split(".")[0]
-        case = Case(element.get("name", ""), State.PASSED, module=module)
-        for child in element:
-            if child.tag in states:
-                message = " ".join(child.get("message", "").split())[:_SHOWN]
-                case = replace(case, state=states[child.tag], message=message)
-        yield case

@@ -50,8 +50,6 @@ class Means:
     """How the command is called."""
     outlook: Path
     """The file that keeps follow-ups, for ``status``."""
-    proofs: Path
-    """The file that keeps what the proofs showed."""
     prove: Callable[[], tuple[Base, Iterable[Proof]]] | None
     """Runs the proofs, and returns what they were run on; None where nobody asked for them."""
     matrix: Callable[[Sequence[Base]], Matrix]
@@ -120,7 +118,7 @@ class Night:
             whole = means.matrix(found)
             self._say(f"writing {path}")
             with means.opened() as replays:
-                told = gather(replays, means.folder, whole, means.proofs)
+                told = gather(replays, means.folder, whole)
             diary.close()
             news = [one for one in diary.new.news if one.night == diary.night or not one.told]
             text = render(told, project=means.project, made=self._now, news=news)

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpatch.jobs.smoke.record import remembered
 from vpatch.upkeep.report.facing import Faces
 from vpatch.upkeep.report.order import links
 from vpatch.upkeep.report.page import Page, Stand
 from vpatch.values.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from vpatch.jobs.folder import Folder
     from vpatch.upkeep.replays import Replays
     from vpatch.values.base import Base
     from vpatch.values.matrix import Matrix
+    from vpatch.values.shown import Proofs
 
 
 def gather(
     replays: Replays,
     folder: Folder,
     matrix: Matrix,
-    proofs: Path,
 ) -> Page:
     """Return what the page tells.
 
@@ -32,7 +28,6 @@ def gather(
         replays: Where replays are made.
         folder: The project's folder.
         matrix: What became of the patches of one of its series; bases gave an answer.
-        proofs: The file that keeps what the proofs showed.
 
     Raises:
         BadInputError: The matrix is of other patches than the folder has.
@@ -42,6 +37,7 @@ def gather(
     if tuple(patch.name for patch in series.patches) != matrix.patches:
         hint = "make it anew from this patches folder"
         raise BadInputError("the matrix is of other patches", where=matrix.series, hint=hint)
+    proofs = folder.proofs()
     known = {base.name: base for base in replays.bases.at_hand()}
     bases = [known.get(name) or replays.bases.get(name) for name in matrix.rows]
     setting = replays.setting(series, known.get(matrix.series, bases[0]))
@@ -51,18 +47,16 @@ def gather(
         replays.facts,
         dict(Faces(setting, bases, matrix.series).of(matrix)),
         links(setting),
-        tuple(_stand(replays, folder, name, known, proofs) for name in folder.names()),
+        tuple(_stand(folder, name, known.get(name), proofs) for name in folder.names()),
     )
 
 
-def _stand(
-    replays: Replays, folder: Folder, name: str, known: Mapping[str, Base], proofs: Path
-) -> Stand:
+def _stand(folder: Folder, name: str, base: Base | None, proofs: Proofs) -> Stand:
     series = folder.series(name)
-    base = known.get(name)
-    found: dict[str, str] | None = None
-    if base:
-        replay = replays.replay(series, base, brief=True)
-        said = remembered(proofs, replay, folder.smoke)
-        found = {patch.name: word for patch, word in zip(series.patches, said, strict=True)}
-    return Stand(name, series.patches, folder.series_file(name).left_out, found)
+    left_out = folder.series_file(name).left_out
+    if base is None:
+        return Stand(name, series.patches, left_out, None)
+    words = {patch.name: proofs.word(patch, base.commit) for patch in series.patches}
+    found = {patch.name: proofs.on(patch, base.commit) for patch in series.patches}
+    shown = {patch: one.told for patch, one in found.items() if one}
+    return Stand(name, series.patches, left_out, words, shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Stand:
     """Patches that are not in it, and why."""
     proofs: Mapping[str, str] | None
     """What the last proof of each patch showed; None where the base is not at hand."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """When and with what each showed it, where it was run."""
 
 
 @dataclass(frozen=True, slots=True)

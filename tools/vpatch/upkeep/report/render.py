@@ -179,7 +179,8 @@ def _stands(stand: Stand, names: Iterable[str]) -> tuple[str, str]:
     carried = {patch.name for patch in stand.patches}
     for name in names:
         if name in carried:
-            return (stand.proofs[name] if stand.proofs else "not at hand"), ""
+            word = stand.proofs[name] if stand.proofs else "not at hand"
+            return word, printable(stand.shown.get(name, ""))
         if why := stand.left_out.get(name):
             return ("landed" if why.startswith("landed") else "left out"), printable(why)
     return "", ""
