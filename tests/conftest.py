@@ -14,7 +14,7 @@ from support import Desk, IndexServer, Upstream
 from vpatch.doors.git import drop_inherited_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -47,6 +47,25 @@ def desk(tmp_path: Path, index: IndexServer) -> Desk:
     for name in ("project", "home"):
         (tmp_path / name).mkdir()
     return Desk(tmp_path / "project", tmp_path / "cache", tmp_path / "home", index)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a disk in memory, where this user may; mount(8) takes its options."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mounted(options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", options, "vpatch-test", str(place)]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("mounting a disk takes rights that this run lacks")
+        return place
+
+    yield mounted
+    while place.is_mount():
+        subprocess.run(["umount", "-l", str(place)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from vpatch.values.patch import read_patch
 from vpatch.values.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 PYPROJECT = '[project]\nname = "vllm"\n'
@@ -252,6 +252,22 @@ class Desk:
         found = Ran(ran.returncode, ran.stdout, ran.stderr)
         assert status is None or ran.returncode == status, f"{args}: {found}"
         return found
+
+    def at_once(self, *calls: Sequence[str]) -> list[Ran]:
+        """Start several runs together; each must end well."""
+        runs = [
+            subprocess.Popen(
+                self.command(*call),
+                env=self.env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for call in calls
+        ]
+        said = [run.communicate() for run in runs]
+        assert [run.returncode for run in runs] == [0] * len(runs), said
+        return [Ran(0, out, err) for out, err in said]
 
     def json(self, *args: str, status: int | None = 0) -> Any:
         """Run a verb with --json and return its answer."""

@@ -18,7 +18,7 @@ from support import Project, git, lines, sdist
 from wheels import Archive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from support import Ran
@@ -728,19 +728,9 @@ def test_runs_that_start_together(shop: Shop, env: Environment) -> None:
     patch = author.patch("Edit b", {"vllm/b.py": lines(1, 30, l3="three")})
     shop.desk.write_series("other", {"201-edit-b.patch": patch})
     shop.near.run("bases", "--fetch", "v0.16.0")
-    runs = [
-        subprocess.Popen(
-            shop.desk.command("apply", "--python", str(env.root), "--series", name),
-            env=shop.desk.env,
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
-        for name in ("v0.16.0", "other") * 2
-    ]
-    for run in runs:
-        assert run.communicate()[1].count("error") == 0
-        assert run.returncode == 0
+    into = ("apply", "--python", str(env.root), "--series")
+    for run in shop.desk.at_once(*((*into, name) for name in ("v0.16.0", "other") * 2)):
+        assert "error" not in run.err
     assert set(held(shop, env, status=0)) == {"yes"}
     env.check_record()
 
@@ -749,17 +739,9 @@ def test_runs_that_start_together(shop: Shop, env: Environment) -> None:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Iterator[Path]:
-    """Mount a small disk, where this user may."""
-    place = tmp_path / "small"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "vpatch-test", str(place)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a disk takes rights that this run lacks")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def small(disk: Callable[[str], Path]) -> Path:
+    """Mount a small disk."""
+    return disk("size=2m")
 
 
 def test_a_full_disk(shop: Shop, plain: Environment, small: Path) -> None:

@@ -16,7 +16,7 @@ from cli.shop import Shop, state_of
 from support import Project, git, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 FILES = 200
@@ -118,38 +118,15 @@ def test_two_runs_at_once_on_one_clone(shop: Shop, clone: Path) -> None:
     shop.desk.run("apply", "--base", "v0.16.0")
     old = state_of(clone)
     for verbs in (("apply",) * 3, ("unapply", "apply", "unapply"), ("unapply",) * 2):
-        runs = [
-            subprocess.Popen(
-                shop.desk.command(verb, "--checkout", str(clone)),
-                env=shop.desk.env,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for verb in verbs
-        ]
-        said = [run.communicate() for run in runs]
-        assert [run.returncode for run in runs] == [0] * len(runs), said
+        shop.desk.at_once(*((verb, "--checkout", str(clone)) for verb in verbs))
         shop.desk.run("status", "--checkout", str(clone))
     assert state_of(clone) == old
 
 
 def test_two_runs_at_once_make_one_managed_checkout(shop: Shop) -> None:
     """Two first applies: both fetch, one makes the checkout, one finds it applied."""
-    command = shop.desk.command("apply", "--base", "v0.16.0")
-    runs = [
-        subprocess.Popen(
-            command,
-            env=shop.desk.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [run.communicate() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], said
-    assert sum("already applied" in out for out, _ in said) == 1
+    runs = shop.desk.at_once(*[("apply", "--base", "v0.16.0")] * 2)
+    assert sum("already applied" in run.out for run in runs) == 1
     shop.desk.run("verify")
     assert sorted(path.name for path in (shop.desk.folder / "build").iterdir()) == [
         ".vpatch.lock",
@@ -161,17 +138,9 @@ def test_two_runs_at_once_make_one_managed_checkout(shop: Shop) -> None:
 
 
 @pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Path]:
-    """Mount a small file system, where this user may."""
-    place = tmp_path / "small"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=3m", "none", str(place)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a file system is not allowed here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def mounted(disk: Callable[[str], Path]) -> Path:
+    """Mount a small disk."""
+    return disk("size=3m")
 
 
 def fill(place: Path, left: int) -> None:

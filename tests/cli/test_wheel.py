@@ -592,18 +592,7 @@ def test_two_runs_at_once(shop: Shop) -> None:
     Archive(SOURCE).publish(shop.desk.index)
     shop.near.run("bases", "--fetch", "v0.16.0")
     out = shop.desk.folder / "dist"
-    command = shop.desk.command("wheel", "--base", "v0.16.0", "--out", str(out), "--json")
-    runs = [
-        subprocess.Popen(
-            command,
-            env=shop.desk.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    answers = [json.loads(run.communicate()[0]) for run in runs]
-    assert [run.returncode for run in runs] == [0, 0, 0]
+    call = ("wheel", "--base", "v0.16.0", "--out", str(out), "--json")
+    answers = [json.loads(run.out) for run in shop.desk.at_once(*[call] * 3)]
     assert {answer["wheel"] for answer in answers} == {str(path) for path in out.iterdir()}
     contents(next(out.iterdir()))

@@ -37,23 +37,6 @@ def behind(desk: Desk, gate: Gate) -> Desk:
     return desk_with(desk, PIP_INDEX_URL=gate.url)
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a disk in memory, where that is allowed; mount(8) takes its options."""
-    place = tmp_path / "disk"
-    place.mkdir()
-
-    def mounted(options: str) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", options, "vpatch-test", str(place)]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting a disk takes rights that this run lacks")
-        return place
-
-    yield mounted
-    while place.is_mount():
-        subprocess.run(["umount", str(place)], check=True)
-
-
 def large(size: int) -> bytes:
     """Return a source distribution of about this size."""
     part = size * 9 // 10 // 40

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -683,18 +682,7 @@ def test_a_branch_with_a_slash(works: Works, origin: Project) -> None:
 
 def test_two_runs_at_once(works: Works) -> None:
     """One rebases, the other waits and finds nothing to do."""
-    runs = [
-        subprocess.Popen(
-            works.near.command("rebase", "--onto", "v0.17.0", "--json"),
-            env=works.near.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    said = [run.communicate() for run in runs]
-    assert [run.returncode for run in runs] == [0, 0], said
-    counts = sorted(len(json.loads(out)["written"]) for out, _ in said)
+    runs = works.near.at_once(*[("rebase", "--onto", "v0.17.0", "--json")] * 2)
+    counts = sorted(len(json.loads(run.out)["written"]) for run in runs)
     assert counts == [0, 6]
     assert works.is_clean("v0.17.0")
