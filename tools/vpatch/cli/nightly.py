@@ -26,8 +26,8 @@ _NO_ANSWER = 3
 @click.option(
     "--bases",
     metavar="A..B",
-    help="The bases to look at, as matrix takes them.  [default: the newest 3 releases; main, "
-    "if there is a git remote]",
+    help="The bases to look at, as matrix takes them.  [default: the newest 3 releases; "
+    "upstream's branch, if there is a git remote]",
 )
 @click.option("--python", metavar="PY", help="Run the proofs in this environment.")
 @click.option("--push", metavar="REMOTE", help="Push the branch to this git remote.")

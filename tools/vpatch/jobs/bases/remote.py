@@ -113,6 +113,18 @@ class Remote:
             self._store.set_ref(f"{kept}/{end}", commit)
         return before, last
 
+    def branch(self) -> str:
+        """Return the branch that the remote's HEAD points at; empty where it does not tell.
+
+        Raises:
+            VpatchError: The remote gave no answer.
+        """
+        self._progress.say(f"asking {shown(self._url)} for its branch")
+        said = decode(self._reach("ls-remote", "--symref", "--", self._url, "HEAD"))
+        # git takes the name for the end of one, too.
+        found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", said, re.MULTILINE)
+        return found[1] if found else ""
+
     def _refs(self) -> dict[str, str]:
         """Return every ref of the server, with the id of what it points at."""
         lines = decode(self._reach("ls-remote", "--", self._url)).split("\n")[:-1]

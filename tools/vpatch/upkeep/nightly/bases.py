@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from vpatch.values.matrix import in_order
 
 if TYPE_CHECKING:
     from vpatch.jobs.bases import Bases
+    from vpatch.jobs.bases.remote import Remote
     from vpatch.upkeep.nightly.seen import Diary
     from vpatch.values.base import Base
 
@@ -20,7 +22,9 @@ _NEWEST = 3
 _INDEX = "the package index"
 
 
-def find_bases(bases: Bases, asked: str | None, diary: Diary, *, remote: bool) -> list[Base]:
+def find_bases(
+    bases: Bases, asked: str | None, diary: Diary, remote: Remote | None
+) -> list[Base]:
     """Bring the bases of a night; one that cannot be had is news, and hides no other.
 
     Args:
@@ -28,17 +32,18 @@ def find_bases(bases: Bases, asked: str | None, diary: Diary, *, remote: bool) -
         asked: The bases that the user named, as ``matrix`` takes them; None for the newest
             releases, and upstream's branch where there is a remote.
         diary: What is seen.
-        remote: Whether there is a git remote.
+        remote: Upstream's git remote, None where there is none.
 
     Returns:
         The bases, the oldest release first, branches behind them.
     """
-    newest = _newest(bases, diary)
-    names = [*newest, "main"] if remote else newest
-    if not remote:
+    names = _newest(bases, diary)
+    if remote is None:
         diary.say("no git remote ([upstream] url in vpatch.toml): branches are not looked at")
     if asked is not None:
         names = list(named(bases, asked, diary.say))
+    elif remote:
+        names = [*names, _branch(remote, diary)]
     found = {name: _brought(bases, name, diary) for name in in_order(names)}
     return [base for base in found.values() if base]
 
@@ -55,6 +60,18 @@ def _newest(bases: Bases, diary: Diary) -> list[str]:
     at_hand = [base.name for base in bases.releases()]
     final = [name for name in at_hand if not _is_preview(name)]
     return final[-_NEWEST:]
+
+
+def _branch(remote: Remote, diary: Diary) -> str:
+    """Return the name of upstream's branch, as far as the remote or the last night tells."""
+    old, told = diary.old.branch, ""
+    # Who gives no answer here is asked for the branch itself next, and named there.
+    with suppress(VpatchError):
+        told = remote.branch()
+    if old and told and told != old:
+        diary.tell("branch", f"upstream's branch is {told} now, and was {old}", base=told)
+    diary.new.branch = told or old
+    return diary.new.branch or "main"
 
 
 def _compare(diary: Diary) -> None:

@@ -97,8 +97,7 @@ class Night:
             The bases that were looked at.
         """
         folder, bases, diary = means.folder, means.bases, self.diary
-        remote = means.upstream.pulls is not None
-        found = find_bases(bases, asked, diary, remote=remote)
+        found = find_bases(bases, asked, diary, means.upstream.pulls)
         look_at_pulls(folder, bases, means.upstream, means.outlook, diary)
         compare(folder, means.opened, found, diary)
         carry(folder, means.opened, found, means.command, diary)

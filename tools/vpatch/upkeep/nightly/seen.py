@@ -55,6 +55,8 @@ class Seen:
 
     releases: list[str] = field(default_factory=list)
     """Those that the index offers, the newest first."""
+    branch: str = ""
+    """The name of upstream's branch, empty where it is not known."""
     pulls: dict[int, PullSeen] = field(default_factory=dict)
     verdicts: dict[str, dict[str, str]] = field(default_factory=dict)
     """By base and name of a patch."""
@@ -137,7 +139,7 @@ class Diary:
         merged: Collection[Noted] = (),
     ) -> None:
         self.old = old
-        self.new = Seen(releases=old.releases, proofs=dict(old.proofs))
+        self.new = Seen(releases=old.releases, branch=old.branch, proofs=dict(old.proofs))
         self.say = say
         self.night = night
         # Those of a night that was killed when it had kept them are still to be told.
