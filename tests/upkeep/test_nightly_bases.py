@@ -1,7 +1,10 @@
-"""Which bases a night looks at."""
+"""Which bases a night looks at, and which it brings for the page alone."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,3 +77,47 @@ def test_the_branch_of_last_night_without_an_answer(nights: Nights) -> None:
     assert nights.night(status=3)["failures"].keys() >= {"trunk"}
     nights.bureau.forge.http.hold = str
     assert nights.news() == ["could look at trunk again"]
+
+
+def test_the_page_of_a_fresh_machine(nights: Nights) -> None:
+    """It has every kept series on its base, brought for that, and the oldest series' map."""
+    near = nights.bureau.near
+    for tag in ("v0.17.0", "v0.18.0", "v0.19.0", "v0.20.0"):
+        nights.release(tag)
+    near.run("rebase", "--onto", "v0.17.0")
+    near.run("rebase", "--onto", "v0.20.0")
+    nights.commit()
+    # What was applied last here is no affair of the page's.
+    near.run("apply", "--base", "v0.20.0")
+    shutil.rmtree(near.cache)
+    found = nights.night()
+    assert found["failures"] == {}
+    page = (nights.folder / "build/report.html").read_text()
+    assert "not at hand" not in page
+    data = re.search(r'id="data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert data
+    shown = json.loads(data[1])
+    assert shown["series"] == "v0.16.1"
+    assert shown["bases"] == ["v0.16.1", "v0.17.0", "v0.18.0", "v0.19.0", "v0.20.0", "main"]
+    seen = json.loads(nights.text("patches/nightly.json"))["verdicts"]
+    assert seen.keys() == {"v0.18.0", "v0.19.0", "v0.20.0", "main"}
+
+
+def test_a_kept_base_that_cannot_be_had(nights: Nights) -> None:
+    """It is told once, hides no other, and once when it is there again."""
+    series = nights.folder / "patches/v0.16.0"
+    shutil.copytree(nights.folder / "patches/v0.16.1", series)
+    text = (series / "series").read_text()
+    (series / "series").write_text(text.replace("v0.16.1", "v0.16.0"))
+    nights.commit()
+    tags = nights.bureau.forge.origin.folder
+    tip = git(tags, "rev-parse", "v0.16.0")
+    git(tags, "tag", "-d", "v0.16.0")
+    nights.bureau.forge.origin.push()
+    shutil.rmtree(nights.bureau.near.cache)
+    told = "could not look at v0.16.0: no such release in the index: v0.16.0"
+    assert nights.news(status=3) == [told, to("main")]
+    assert nights.news(status=3) == []
+    git(tags, "tag", "v0.16.0", tip)
+    nights.bureau.forge.origin.push()
+    assert nights.news() == ["could look at v0.16.0 again"]

@@ -1,4 +1,7 @@
-"""Which bases a night looks at: the newest releases, and upstream's branch."""
+"""Which bases a night looks at: the newest releases, and upstream's branch.
+
+Those of the kept series are brought as well: the page shows them, and nothing is told of them.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from vpatch.values.matrix import in_order
 if TYPE_CHECKING:
     from vpatch.jobs.bases import Bases
     from vpatch.jobs.bases.remote import Remote
+    from vpatch.jobs.folder import Folder
     from vpatch.upkeep.nightly.seen import Diary
     from vpatch.values.base import Base
 
@@ -46,6 +50,30 @@ def find_bases(
         names = [*names, _branch(remote, diary)]
     found = {name: _brought(bases, name, diary) for name in in_order(names)}
     return [base for base in found.values() if base]
+
+
+def bring_kept(folder: Folder, bases: Bases, found: list[Base], diary: Diary) -> list[Base]:
+    """Bring the bases of the kept series, on a fresh machine too; one may be missing.
+
+    Args:
+        folder: The project's folder, as it was laid out for the night.
+        bases: The bases at hand, and the way to more.
+        found: The bases that are looked at.
+        diary: What is seen.
+
+    Returns:
+        Those that are not looked at.
+    """
+    tried = {*(base.name for base in found), *diary.new.failures}
+    kept: list[Base] = []
+    for name in folder.names():
+        if name in tried:
+            continue
+        with diary.looking_at(name):
+            base = bases.find(name) or bases.get(name)
+            bases.complete(base)
+            kept.append(base)
+    return kept
 
 
 def _newest(bases: Bases, diary: Diary) -> list[str]:

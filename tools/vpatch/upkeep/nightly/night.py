@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors import files
 from vpatch.upkeep.check import page, page_of
-from vpatch.upkeep.nightly.bases import find_bases
+from vpatch.upkeep.nightly.bases import bring_kept, find_bases
 from vpatch.upkeep.nightly.begin import home_of
 from vpatch.upkeep.nightly.carry import carry
 from vpatch.upkeep.nightly.proofs import tell_proofs
@@ -94,10 +94,12 @@ class Night:
             asked: The bases that the user named, as ``matrix`` takes them.
 
         Returns:
-            The bases that were looked at.
+            The bases that were looked at, and those of the kept series, for the page.
         """
         folder, bases, diary = means.folder, means.bases, self.diary
         found = find_bases(bases, asked, diary, means.upstream.pulls)
+        # Before any replay: what became of a patch may rest on the releases at hand.
+        kept = bring_kept(folder, bases, found, diary)
         look_at_pulls(folder, bases, means.upstream, means.outlook, diary)
         compare(folder, means.opened, found, diary)
         carry(folder, means.opened, found, means.command, diary)
@@ -106,7 +108,7 @@ class Night:
                 tell_proofs(*means.prove(), diary)
         with diary.looking_at("PATCHES.md"):
             files.write(page_of(folder), page(folder, means.project))
-        return found
+        return [*found, *kept]
 
     def draw(self, means: Means, found: Sequence[Base], path: Path) -> None:
         """Write the page, with tonight's news, or those of a run before on the same day."""
