@@ -277,6 +277,22 @@ def test_a_final_plan_is_found_again_with_its_note(root: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    "raw", ["", "no json", "null", '{"note": {}}', '{"note": {}, "files": 7}']
+)
+def test_a_plan_that_is_none(root: Path, tmp_path: Path, raw: str) -> None:
+    """One that is damaged is named, with the way out, and nothing is done by it."""
+    laid(tmp_path, {"a": "new\n"}).commit({"a": True}, {})
+    (tmp_path / "journal/plan.json").write_text(raw)
+    again = Transaction(root, tmp_path / "journal")
+    with pytest.raises(VpatchError, match="damaged") as found:
+        again.pending()
+    assert found.value.where.endswith("plan.json")
+    assert (root / "a").read_text() == "old\n"
+    again.drop()
+    assert again.pending() is None
+
+
+@pytest.mark.parametrize(
     ("path", "said"),
     [
         ("link/file", "behind a symbolic link"),

@@ -70,13 +70,12 @@ class Transaction:
         shutil.rmtree(self.journal, ignore_errors=True)
 
     def pending(self) -> dict[str, Any] | None:
-        """Return the note of a plan that is final and not carried out, else None."""
-        try:
-            plan = json.loads((self.journal / _PLAN).read_bytes())
-        except FileNotFoundError:
-            return None
-        note: dict[str, Any] = plan["note"]
-        return note
+        """Return the note of a plan that is final and not carried out, else None.
+
+        Raises:
+            VpatchError: The plan is damaged.
+        """
+        return self._plan()[0] if (self.journal / _PLAN).exists() else None
 
     def planned(self) -> list[str]:
         """Return the paths of a plan that is final."""
@@ -184,8 +183,21 @@ class Transaction:
             )
 
     def _files(self) -> dict[str, _Planned]:
-        plan = json.loads((self.journal / _PLAN).read_bytes())
-        return {path: _Planned(*facts) for path, facts in plan["files"].items()}
+        return self._plan()[1]
+
+    def _plan(self) -> tuple[dict[str, Any], dict[str, _Planned]]:
+        path = self.journal / _PLAN
+        try:
+            plan = json.loads(path.read_bytes())
+            return dict(plan["note"]), {
+                p: _Planned(*facts) for p, facts in plan["files"].items()
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise VpatchError(
+                "the plan of an interrupted run is damaged",
+                where=str(path),
+                hint=f"delete {self.journal}, then vpatch verify tells what that run left",
+            ) from error
 
     def _cut(self) -> list[str]:
         """Return the paths for which something else lies ready than was planned."""
