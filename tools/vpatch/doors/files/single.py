@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import stat
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _WAIT = 600
 """Seconds to wait for another run before giving up."""
+FOLDER = "folder"
+"""The digest of what is no file."""
 _PAUSE = 0.05
 """Seconds between two looks at a lock."""
 
@@ -57,6 +60,20 @@ def write(path: Path, content: bytes) -> None:
     """
     with replacing(path) as stream:
         stream.write(content)
+
+
+def digest(path: Path) -> str | None:
+    """Return what tells a file from another: its kind and content; None where none is."""
+    try:
+        mode = path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(mode):
+        return f"link {path.readlink()}"
+    if not stat.S_ISREG(mode):
+        return FOLDER
+    kind = "program" if mode & stat.S_IXUSR else "file"
+    return f"{kind} {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 @contextmanager

@@ -8,16 +8,14 @@ user's has changed.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
-import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vpatch.doors.files.single import explained, make_folders
+from vpatch.doors.files.single import FOLDER, digest, explained, make_folders
 from vpatch.values.errors import RefusedError, VpatchError
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 _PLAN = "plan.json"
 _NEW = "new"
 _NEXT = "next"
-_FOLDER = "folder"
 
 
 class _Planned(NamedTuple):
@@ -84,7 +81,7 @@ class Transaction:
     def is_known(self, path: str) -> bool:
         """Whether a path that a plan changes is as it was, or as it is to be."""
         planned = self._files().get(path)
-        return not planned or _digest(self.root / path) in (planned.before, planned.new)
+        return not planned or digest(self.root / path) in (planned.before, planned.new)
 
     def give_up(self, kept: Container[str]) -> None:
         """Forget a plan that is about something else than what is there now.
@@ -95,7 +92,7 @@ class Transaction:
         """
         for path, planned in self._files().items():
             added = planned.before is None and planned.new is not None
-            if added and path not in kept and _digest(self.root / path) == planned.new:
+            if added and path not in kept and digest(self.root / path) == planned.new:
                 self._take_away(path, there=True)
         self.close()
 
@@ -132,8 +129,8 @@ class Transaction:
             files = {
                 path: [
                     kept,
-                    _digest(self.root / path),
-                    _digest(self.staged / path) if kept else None,
+                    digest(self.root / path),
+                    digest(self.staged / path) if kept else None,
                 ]
                 for path, kept in paths.items()
             }
@@ -205,7 +202,7 @@ class Transaction:
         return [
             path
             for path, planned in plan
-            if planned.kept and _digest(self.staged / path) != planned.new
+            if planned.kept and digest(self.staged / path) != planned.new
         ]
 
     def carry_out(self) -> None:
@@ -223,8 +220,8 @@ class Transaction:
         left: list[str] = []
         edited: list[str] = []
         for path, (kept, before, new) in plan.items():
-            now = _digest(self.root / path)
-            done = now == new or (not kept and now == _FOLDER)
+            now = digest(self.root / path)
+            done = now == new or (not kept and now == FOLDER)
             if done or self._over(path, paths):
                 continue
             left.append(path)
@@ -260,7 +257,7 @@ class Transaction:
         """Whether a file or link of the plan's own stands where a path's folder was."""
         above = (str(folder) for folder in Path(path).parents)
         return not paths[path] and any(
-            paths.get(folder) and _digest(self.root / folder) not in (None, _FOLDER)
+            paths.get(folder) and digest(self.root / folder) not in (None, FOLDER)
             for folder in above
         )
 
@@ -320,17 +317,3 @@ class Transaction:
             beside = place.with_name(f".{place.name}.vpatch")
             shutil.copy2(new, beside, follow_symlinks=False)
             beside.replace(place)
-
-
-def _digest(path: Path) -> str | None:
-    """Return what tells a file from another: its kind and content; None where none is."""
-    try:
-        mode = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if stat.S_ISLNK(mode):
-        return f"link {path.readlink()}"
-    if not stat.S_ISREG(mode):
-        return _FOLDER
-    kind = "program" if mode & stat.S_IXUSR else "file"
-    return f"{kind} {hashlib.sha256(path.read_bytes()).hexdigest()}"
