@@ -251,6 +251,22 @@ def test_a_conflict_is_given_up(bureau: Bureau) -> None:
     assert "Name what to add" in ran.err
 
 
+def test_a_conflict_that_waits_is_not_lost(bureau: Bureau) -> None:
+    """Another addition would take the half-solved work tree away: it is refused till then."""
+    bureau.forge.land("Rewrite", {A: lines(1, 40, l6="six", l8="eight")})
+    bureau.forge.open(40102, "Edit", [("x", {A: lines(1, 40, l6="six", l7="7", l8="eight")})])
+    bureau.forge.open(40103, "Edit b", [("x", {B: lines(1, 40, l7="seven")})])
+    bureau.near.run("add", "40102", status=1)
+    half = bureau.near.folder / "build/add/tree" / A
+    half.write_text("half solved\n")
+    ran = bureau.near.run("add", "40103", status=1)
+    assert "error: 40102 waits to be solved:" in ran.err
+    assert "add --continue goes on with it, --abort gives it up" in ran.err
+    assert half.read_text() == "half solved\n"
+    bureau.near.run("add", "--abort")
+    bureau.add("40103")
+
+
 def test_no_such_pull_request(bureau: Bureau) -> None:
     """Neither git nor GitHub knows it."""
     before = bureau.state()

@@ -72,6 +72,7 @@ def command(
             sheet = sheet_of(session.folder, session.bases, asked.series)
             bench.solved(sheet.base)
         else:
+            bench.refuse_waiting()
             _look_at(session, what or "")
             sheet = sheet_of(session.folder, session.bases, series_named(session, base))
             asked = Asked(_placed(what or ""), sheet.name, after, split_commits, all_files)

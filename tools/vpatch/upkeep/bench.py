@@ -11,7 +11,7 @@ from vpatch.doors import files
 from vpatch.jobs.checkout.conflict import make_conflict
 from vpatch.upkeep.rebase.state import Stop
 from vpatch.upkeep.solution import keep_resolution
-from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.errors import BadInputError, RefusedError, VpatchError
 
 if TYPE_CHECKING:
     from vpatch.doors.git import Repo
@@ -67,6 +67,20 @@ class Bench:
         files.write(self._note, (json.dumps(note, indent=2) + "\n").encode())
         make_conflict(made, clash, self.tree)
         return True
+
+    def refuse_waiting(self) -> None:
+        """See that nothing waits here, whose work tree the next conflict would take away.
+
+        Raises:
+            RefusedError: Something does.
+            VpatchError: What waits cannot be read.
+        """
+        if self._note.exists():
+            raise RefusedError(
+                f"{self.asked().what} waits to be solved",
+                where=str(self.tree),
+                hint="vpatch add --continue goes on with it, --abort gives it up",
+            )
 
     def asked(self) -> Asked:
         """Return what was to be added.
