@@ -120,6 +120,35 @@ def test_a_patch_of_each_commit(bureau: Bureau) -> None:
     assert "hint: leave --split-commits out" in ran.err
 
 
+def test_one_that_stands_on_another(bureau: Bureau) -> None:
+    """Of one that was made on top of one that is carried, what it adds is taken."""
+    head = bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    change: Commits = [
+        ("Edit it again\n\nAs it should be.", {A: lines(1, 40, l7="7 and more")})
+    ]
+    bureau.forge.open(40102, "Edit it again", change, start="topic-40101")
+    bureau.add("40101")
+    ran = bureau.near.run("add", "40102")
+    assert "#40102 stands on 40101-edit.patch, which the series has" in ran.err
+    text = bureau.text("40102-edit-it-again.patch")
+    assert "-seven\n+7 and more\n" in text
+    assert "\n\nAs it should be.\n" in text, "it is one commit, which speaks for the whole"
+    assert f"Rebased-From: {head[:12]}" not in text, "it fits as it is"
+    bureau.near.run("check")
+
+
+def test_one_that_stands_on_another_catches_up(bureau: Bureau) -> None:
+    """With a merge behind the other one's commits, the whole of it is looked at."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    change: Commits = [("Edit b", {B: lines(1, 40, l7="b")})]
+    bureau.forge.open(40102, "Edit b", change, start="topic-40101")
+    bureau.forge.land("Go further", {"vllm/c.py": "cc\n"})
+    bureau.forge.catch_up(40102)
+    bureau.add("40101")
+    bureau.add("40102")
+    assert read_patch("x", bureau.text("40102-edit-b.patch").encode()).paths == {B}
+
+
 def test_upstreams_tests_and_documents_stay_away(bureau: Bureau) -> None:
     """What is left out is told, and kept as globs; --all-files takes it."""
     change: Commits = [("Edit", {A: lines(1, 40, l7="x"), "tests/test_a.py": "a = 2\n"})]

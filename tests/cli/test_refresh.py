@@ -193,6 +193,17 @@ def test_a_reviewed_head_that_is_lost(bureau: Bureau) -> None:
     assert "hint: vpatch drop it, then vpatch add it again" in ran.err
 
 
+def test_one_that_stands_on_another(bureau: Bureau) -> None:
+    """It is compared as a whole, and what it adds to the one that is carried is taken."""
+    change: Commits = [("On top", {A: lines(1, 40, l7="seven and more")})]
+    bureau.forge.open(40102, "On top", change, start="topic-40101")
+    bureau.add("40102")
+    bureau.forge.push(40102, [("More", {A: lines(1, 40, l7="seven and most")})])
+    bureau.near.run("refresh", "40102", status=1)
+    assert refresh(bureau, "40102", "--accept")["accepted"] is True
+    assert "-seven\n+seven and most\n" in bureau.text("40102-on-top.patch")
+
+
 def test_work_of_ones_own_is_not_undone(bureau: Bureau) -> None:
     """A patch that a person changed since it was taken is not written over."""
     bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])

@@ -225,7 +225,7 @@ def _commit_of(patch: Patch) -> str:
     """Return the commit that a mail was made of, empty where it does not tell."""
     found = _MAILBOX.match(patch.head)
     said = decode(found[1]) if found and found[1] != _ZERO else ""
-    return said or patch.trailers.get("Upstream-Head", "")
+    return said or patch.taken_from
 
 
 def _enveloped(patch: Patch, terms: Terms) -> tuple[str, Mail]:

@@ -14,7 +14,7 @@ from vpatch.values.patch import read_patch
 from vpatch.values.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from vpatch.jobs.bases import Bases
     from vpatch.jobs.folder import Folder
@@ -90,7 +90,7 @@ class Accept:
         at = patches.index(group[0])
         before = patches[:at]
         tree = self._reviewed_tree(change, before, news)
-        new = change.fit(before, self._incoming(change, push.new, news))
+        new = change.fit(before, self._incoming(change, before, push.new, news))
         lost = next((one for one in new.results if not one.verdict.good), None)
         if lost:
             what = f"the new head of #{news.number} has no place"
@@ -115,8 +115,11 @@ class Accept:
         gone = {name: f"# {name}: in the parts of #{news.number} above" for name in old[1:]}
         return gone | {old[0]: "\n".join(now)}
 
-    def _incoming(self, change: Change, pull: Pull, news: News) -> Incoming:
+    def _incoming(
+        self, change: Change, before: Sequence[Patch], pull: Pull, news: News
+    ) -> Incoming:
         repo = change.replays.repo
+        pull = pull.behind({patch.taken_from for patch in before})
         terms = replace(terms_for(self._upstream, self._facts, news.number), title=news.title)
         if len(news.patches) > 1:
             return of_commits(repo, pull, terms, source=self._upstream.project)
@@ -132,7 +135,7 @@ class Accept:
         """
         push, base = news.push, self._sheet.base
         if push and push.old:
-            was = change.fit(before, self._incoming(change, push.old, news))
+            was = change.fit(before, self._incoming(change, before, push.old, news))
             carried = Series(base, (*before, *news.patches))
             if was.ok and change.replays.replay(carried, base).tree == was.tree:
                 return was.tree

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vpatch.upkeep.upstream import Upstream
     from vpatch.values.base import Base
     from vpatch.values.patch import Patch
-    from vpatch.values.pull import PullState
+    from vpatch.values.pull import Pull, PullState
     from vpatch.values.verdict import Result
 
 _NAMED = 5
@@ -103,15 +103,14 @@ class Add:
         if asked.head and asked.head != found.head:
             # What was solved is what was seen; what came since is for `refresh`.
             found = self._upstream.pull_at(found, asked.head)
+        head, found = found.head, self._own_of(found, asked)
         terms = self._terms(number, asked, state, found.commits[0].subject)
-        learned = self._learned(terms, state) | {"head": found.head}
+        learned = self._learned(terms, state) | {"head": head}
         pulls = self._upstream.remote()
         make = incoming.of_commits if asked.split else incoming.of_pull
         with self._replays(pulls.repo.objects) as replays:
             taken = make(replays.repo, found, terms, source=pulls.shown)
-            return self._take(
-                replays, taken, replace(asked, head=found.head), {number: learned}
-            )
+            return self._take(replays, taken, replace(asked, head=head), {number: learned})
 
     def file(self, path: Path, asked: Asked) -> Added:
         """Take a diff, a mail or a mailbox.
@@ -161,6 +160,24 @@ class Add:
                 where=f"{self._sheet.place}/{carried[0].name}",
                 hint=f"vpatch refresh {number} shows what its author changed since",
             )
+
+    def _own_of(self, pull: Pull, asked: Asked) -> Pull:
+        """Return a pull request without the commits that the series carries as others."""
+        before, _ = self._split(asked)
+        found = pull.behind({patch.taken_from for patch in before})
+        if found.base != pull.base:
+            below = next(patch for patch in before if patch.taken_from == found.base)
+            what = f"{below.name}, which the series has; what it adds is taken"
+            self._upstream.say(f"#{pull.number} stands on {what}")
+        return found
+
+    def _split(self, asked: Asked) -> tuple[Sequence[Patch], Sequence[Patch]]:
+        """Return the patches that are to stand before the new ones, and those behind them."""
+        patches = self._sheet.patches
+        at = len(patches)
+        if asked.after:
+            at = [patch.name for patch in patches].index(asked.after) + 1
+        return patches[:at], patches[at:]
 
     def _named(
         self, number: int | None, asked: Asked, subject: str
@@ -217,10 +234,7 @@ class Add:
         if not taken.patches:
             raise self._nothing_to_carry(taken)
         change = Change(self._folder, sheet, replays, self._upstream.project)
-        at = len(sheet.patches)
-        if asked.after:
-            at = [patch.name for patch in sheet.patches].index(asked.after) + 1
-        before, behind = sheet.patches[:at], sheet.patches[at:]
+        before, behind = self._split(asked)
         found = change.fit(before, taken, home=home)
         lost = next((one for one in found.results if not one.verdict.good), None)
         if lost:
@@ -236,7 +250,7 @@ class Add:
         hint = "a patch behind the new one has no place any more: leave --after out"
         made = change.arrange([*before, *new, *behind], hint)
         names = tuple(patch.name for patch in new)
-        head = new[-1].trailers.get("Upstream-Head", "")
+        head = new[-1].taken_from
         if number and len(head) == _FULL:
             learned[number].setdefault("head", head)
         return Added(

@@ -70,7 +70,7 @@ class News:
         """Its reviewed head; of one in parts, each names its own."""
         said = self.known.head if self.known else ""
         if len(self.patches) == 1:
-            return self.patches[0].trailers.get("Upstream-Head", "") or said
+            return self.patches[0].taken_from or said
         return said
 
     @property

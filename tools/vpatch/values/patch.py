@@ -101,6 +101,11 @@ class Patch:
         return dict(_TRAILER.findall(last))
 
     @property
+    def taken_from(self) -> str:
+        """The commit of its pull request that it was taken from, empty where none is named."""
+        return self.trailers.get("Upstream-Head", "")
+
+    @property
     def chopped(self) -> bool:
         """Whether blank lines were put back at the end of a hunk."""
         return any(hunk.chopped for file in self.files for hunk in file.hunks)

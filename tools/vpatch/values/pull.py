@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
 
@@ -51,6 +52,18 @@ class Pull:
     def own(self) -> tuple[PullCommit, ...]:
         """The commits without the merges."""
         return tuple(commit for commit in self.commits if len(commit.parents) == 1)
+
+    def behind(self, heads: Collection[str]) -> Pull:
+        """Return what it has behind the last of some commits, all of it where it has none.
+
+        One that stands on another pull request has the commits of that as well. With a merge
+        behind them, nothing tells what is its own.
+        """
+        last = max((at for at, one in enumerate(self.commits) if one.oid in heads), default=-1)
+        rest = self.commits[last + 1 :]
+        if last < 0 or not rest or any(len(commit.parents) > 1 for commit in rest):
+            return self
+        return replace(self, base=self.commits[last].oid, commits=rest)
 
 
 @dataclass(frozen=True, slots=True)

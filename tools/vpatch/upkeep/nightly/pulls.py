@@ -135,7 +135,7 @@ def _teller(news: News, diary: Diary) -> Callable[[str, str], None]:
 def _tell_push(news: News, before: str, tell: Callable[[str, str], None]) -> None:
     """Tell of what an author pushed, where it is more than the same change elsewhere."""
     known = news.known.head if news.known else ""
-    reviewed = {known, *(p.trailers.get("Upstream-Head", "") for p in news.patches)}
+    reviewed = {known, *(p.taken_from for p in news.patches)}
     now = news.head[:_DIGITS]
     if news.push and news.push.differs:
         was = news.push.reviewed[:_DIGITS]
