@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -16,7 +19,7 @@ import pytest
 from support import PYPROJECT, Desk, Project, git, lines, sdist, tree_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 ADD = "def add(a, b):\n    return a - b\n"
 MUL = "def mul(a, b):\n    return a + b\n"
@@ -38,6 +41,9 @@ def test_right():
 def test_control_of_zero():
     assert {name}(0, 0) == 0
 """
+
+
+RECORD = "patches/smoke/proofs.json"
 
 
 class Bench:
@@ -85,6 +91,17 @@ class Bench:
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             (site / path).write_text(files[path])
         return site
+
+    def record(self) -> dict[int, dict[str, object]]:
+        """Return what the folder keeps of the proofs, by pull request."""
+        found = json.loads((self.desk.folder / RECORD).read_text())["proofs"]
+        return {entry["pr"]: entry for entry in found}
+
+    def page(self) -> dict[int, str]:
+        """Return what ``PATCHES.md`` says of each proof, by pull request."""
+        text = (self.desk.folder / "PATCHES.md").read_text()
+        told = re.findall(r"(?m)^Proof: `patches/smoke/test_pr(\d+)\.py`: (.*)$", text)
+        return {int(number): line for number, line in told}
 
     def smoke(self, *args: str, status: int = 0) -> dict[int, dict[str, object]]:
         """Run the proofs and return them by pull request."""
@@ -134,6 +151,146 @@ def test_status_remembers(bench: Bench) -> None:
 
     bench.test(101, TEST.format(name="add", right=5) + "\n# changed\n")
     assert bench.desk.json("status")["patches"][0]["proof"] == "not run"
+
+
+def test_the_folder_keeps_what_was_shown(bench: Bench) -> None:
+    """An entry a line with all that PATCHES.md tells, which is written with it."""
+    site = next(bench.env.glob("lib/*/site-packages"))
+    (site / "torch-2.13.0.dist-info").mkdir()
+    (site / "torch-2.13.0.dist-info/METADATA").write_text("Name: torch\nVersion: 2.13.0\n")
+    bench.test(102, TEST.format(name="mul", right=7))
+    ran = bench.desk.run("smoke", "--python", str(bench.env), status=1)
+
+    assert ran.err.splitlines()[-1] != ""
+    assert f"wrote {RECORD} and PATCHES.md\n" in ran.err
+    text = (bench.desk.folder / RECORD).read_text()
+    assert [line[:2] for line in text.splitlines()] == ['{"', '{"', '{"', "]}"]
+    entry = bench.record()[101]
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert entry["base"] == "v0.16.0"
+    assert entry["patch"] == "101-add.patch"
+    assert entry["outcome"] == "proven"
+    assert (entry["with"], entry["torch"], entry["python"]) == ("vllm 0.16.0", "2.13.0", python)
+    when = f"({entry['day']}, vllm beside torch 2.13.0, Python {python})"
+    said = "red without the patch, green with it"
+    failed = "with the patch, test_right: assert 6 == 7"
+    told = bench.page()
+    assert told[101] == f"{said} on v0.16.0 {when}."
+    assert told[102].startswith(f"failed on v0.16.0 {when}: `{failed}")
+    page = (bench.desk.folder / "PATCHES.md").read_bytes()
+    bench.desk.run("check", "--fix", status=1)
+    assert (bench.desk.folder / "PATCHES.md").read_bytes() == page
+
+
+def test_the_same_again_changes_nothing(bench: Bench) -> None:
+    """Proofs that show what is known leave every file as it was, the first day in it."""
+    bench.smoke()
+    record = bench.desk.folder / RECORD
+    record.write_text(re.sub(r'"day": "[^"]+"', '"day": "2026-01-02"', record.read_text()))
+    bench.desk.run("check", "--fix", status=1)
+    before = tree_of(bench.desk.folder / "patches"), bench.page()
+    assert "2026-01-02" in before[1][101]
+    ran = bench.desk.run("smoke", "--python", str(bench.env))
+    assert "wrote" not in ran.err
+    assert (tree_of(bench.desk.folder / "patches"), bench.page()) == before
+
+
+def test_another_machine_knows_it(bench: Bench, tmp_path: Path) -> None:
+    """Status tells it of a copy of the files alone: a release has one commit everywhere."""
+    bench.smoke("101")
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(bench.desk.folder / "patches", folder / "patches")
+    there = replace(bench.desk, folder=folder, cache=tmp_path / "another-cache")
+    shown = there.json("status", "--base", "v0.16.0")["patches"]
+    assert [patch["proof"] for patch in shown] == ["proven", "not run"]
+
+
+def test_what_could_not_be_run_takes_nothing_away(bench: Bench) -> None:
+    """A test that is skipped here was shown elsewhere; where it was not, that is told."""
+    skip = "\nimport os, pytest\nif 'NO_GPU' in os.environ:\n    pytest.skip('no GPU',"
+    bench.test(101, TEST.format(name="add", right=5) + f"{skip} allow_module_level=True)\n")
+    bench.desk.more = {"NO_GPU": "1"}
+    bench.smoke("101", status=1)
+    assert bench.record()[101]["outcome"] == "not run"
+    assert "no GPU" in bench.page()[101]
+    bench.desk.more = {}
+    bench.smoke("101")
+    before = bench.record()
+    assert before[101]["outcome"] == "proven"
+    bench.desk.more = {"NO_GPU": "1"}
+    assert bench.smoke("101", status=1)[101]["outcome"] == "not run"
+    assert bench.record() == before
+
+
+def test_what_was_not_begun_is_not_kept(bench: Bench) -> None:
+    """An environment without pytest shows nothing of a patch, and nothing is written."""
+    (next(bench.env.glob("lib/*/site-packages")) / "tools.pth").unlink()
+    ran = bench.desk.run("smoke", "--python", str(bench.env), status=1)
+    assert "pytest is not installed" in ran.out
+    assert not (bench.desk.folder / RECORD).exists()
+    assert not (bench.desk.folder / "PATCHES.md").exists()
+
+
+def test_what_holds_no_more_goes(bench: Bench) -> None:
+    """What was shown of another test is told no more, and leaves the file with the next."""
+    bench.smoke()
+    bench.test(101, TEST.format(name="add", right=5) + "\n# changed\n")
+    bench.desk.run("check", "--fix", status=1)
+    assert bench.page()[101] == "not run on v0.16.0."
+    assert set(bench.record()) == {101, 102}
+    bench.desk.run("smoke", "102", "--python", str(bench.env))
+    assert set(bench.record()) == {102}
+
+
+def test_a_base_that_another_series_serves(bench: Bench, empty: Path) -> None:
+    """What was shown there stays as long as that series has the patch."""
+    bench.desk.index.add("0.17.0", sdist("0.17.0", FILES))
+    first, bench.env = bench.env, bench.env.with_name("env-0.17.0")
+    bench.install(empty, "0.17.0", FILES)
+    bench.smoke("101")
+    bench.env = first
+    bench.smoke("102")
+    assert [entry["base"] for entry in bench.record().values()] == ["v0.16.0", "v0.17.0"]
+    assert " on v0.17.0 (" in bench.page()[101]
+    assert bench.page()[101].endswith("; not run on v0.16.0.")
+    shown = bench.desk.json("status", "--base", "v0.17.0")["patches"]
+    assert [patch["proof"] for patch in shown] == ["proven", "not run"]
+
+
+def test_a_damaged_record(bench: Bench) -> None:
+    """It stops the proofs before any is run, with the way out; and so it does status."""
+    (bench.desk.folder / RECORD).write_text('{"schema": 1, "proofs": [\n<<<<<<< HEAD\n]}\n')
+    for command in (("smoke", "--python", str(bench.env)), ("status",)):
+        ran = bench.desk.run(*command, status=3)
+        assert f"{RECORD}" in ran.err
+        assert "hint: bring it back from git, or delete it" in ran.err
+        assert "proving" not in ran.err
+    assert not (bench.desk.folder / "PATCHES.md").exists()
+
+
+def test_what_cannot_be_written(bench: Bench, tmp_path: Path) -> None:
+    """The answer is given all the same, that nothing is kept is said, and nothing is half."""
+    smoke = bench.desk.folder / "patches/smoke"
+    smoke.rename(tmp_path / "elsewhere")
+    smoke.symlink_to(tmp_path / "elsewhere")
+    ran = bench.desk.run("smoke", "101", "--python", str(bench.env))
+    assert "#101  proven  failed   passed  passed" in ran.out
+    assert "what the proofs showed is not kept: " in ran.err
+    assert "symbolic link" in ran.err
+    assert not (bench.desk.folder / RECORD).exists()
+    assert not (bench.desk.folder / "PATCHES.md").exists()
+
+
+def test_what_is_kept_names_no_place_of_this_machine(bench: Bench, tmp_path: Path) -> None:
+    """A message may tell where something lies: others read it from the package on."""
+    said = 'f"{vllm.__file__} is not {__file__}, {object()}"'
+    bench.test(101, f"import vllm\n\ndef test_x():\n    assert False, {said}\n")
+    bench.smoke("101", status=1)
+    cause = str(bench.record()[101]["cause"])
+    said = "vllm/__init__.py is not patches/smoke/test_pr101.py, <object object>"
+    assert said in cause
+    assert str(tmp_path) not in cause
+    assert "/vpatch-smoke-" not in cause
 
 
 def test_a_patch_that_does_nothing(bench: Bench) -> None:
@@ -309,6 +466,7 @@ def test_each_hunk(bench: Bench) -> None:
     bench.desk.write_series("v0.16.0", {"101-add.patch": both})
     found = bench.desk.json("smoke", "--python", str(bench.env), "--each-hunk")["hunks"]
 
+    assert not (bench.desk.folder / RECORD).exists()
     assert [(one["path"], one["noticed"]) for one in found] == [
         ("vllm/math/add.py", True),
         ("vllm/other.py", False),
@@ -346,28 +504,20 @@ def test_overlay_is_small(bench: Bench) -> None:
     assert sorted(plain) == ["math/add.py", "math/mul.py"]
 
 
-def test_full_disk(bench: Bench, tmp_path: Path) -> None:
+def test_full_disk(bench: Bench, disk: Callable[[str], Path]) -> None:
     """An overlay that finds no room is one clear message, and leaves nothing behind."""
 
-    small = tmp_path / "small"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(small)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk is not allowed here")
-    try:
-        big = f"{RIGHT_ADD}# {'x' * 40000}\n"
-        bench.author.back("HEAD~2")
-        patch = bench.author.patch("big", {"vllm/math/add.py": big})
-        bench.desk.write_series("v0.16.0", {"101-add.patch": patch})
-        bench.desk.more = {"TMPDIR": str(small)}
-        ran = bench.desk.run("smoke", "101", "--python", str(bench.env), status=3)
-        left = list(small.iterdir())
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
+    small = disk("size=8k")
+    big = f"{RIGHT_ADD}# {'x' * 40000}\n"
+    bench.author.back("HEAD~2")
+    patch = bench.author.patch("big", {"vllm/math/add.py": big})
+    bench.desk.write_series("v0.16.0", {"101-add.patch": patch})
+    bench.desk.more = {"TMPDIR": str(small)}
+    ran = bench.desk.run("smoke", "101", "--python", str(bench.env), status=3)
 
     assert "cannot lay the overlay (No space left on device)" in ran.err
     assert "make room there" in ran.err
-    assert left == []
+    assert list(small.iterdir()) == []
 
 
 def test_a_night_runs_the_proofs(bench: Bench) -> None:
@@ -383,3 +533,25 @@ def test_a_night_runs_the_proofs(bench: Bench) -> None:
     assert [patch["proof"] for patch in status] == ["proven", "failed"]
     assert bench.desk.json("nightly", "--python", str(bench.env), status=3)["news"] == []
     assert not list((bench.desk.folder / "patches").rglob("__pycache__"))
+
+
+def test_a_night_commits_what_the_proofs_showed(bench: Bench) -> None:
+    """It is on the branch, with the page that tells of it; the user's files stay."""
+    folder = bench.desk.folder
+    (folder / "vpatch.toml").write_text('[upstream]\napi = "http://127.0.0.1:9/repos/a/b"\n')
+    (folder / ".gitignore").write_text("build/\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "Patches")
+    found = bench.desk.json("nightly", "--python", str(bench.env), status=3)
+    assert git(folder, "status", "--porcelain") == ""
+    assert not (folder / RECORD).exists()
+    changed = git(folder, "diff", "--name-only", "HEAD", found["branch"]).splitlines()
+    assert "PATCHES.md" in changed
+    assert [path for path in changed if path.startswith("patches/smoke/")] == [RECORD]
+    git(folder, "merge", "-q", found["branch"])
+    assert {entry["outcome"] for entry in bench.record().values()} == {"proven"}
+    assert bench.page()[102].startswith("red without the patch, green with it on v0.16.0 (")
+    assert "proven" in (folder / "build/report.html").read_text()
+    again = bench.desk.json("nightly", "--python", str(bench.env), status=3)
+    assert again["branch"] is None

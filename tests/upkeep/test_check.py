@@ -64,6 +64,12 @@ class Place:
         assert old in raw
         path.write_bytes(raw.replace(old, new))
 
+    def smoke(self, name: str, text: str) -> None:
+        """Write a file of the proofs."""
+        path = self.desk.folder / "patches/smoke" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
     def problems(self, status: int = 1) -> dict[str, list[str]]:
         """Return what is wrong, by file name; the forms for people and programs agree."""
         answer = self.desk.json("check", status=status)
@@ -218,6 +224,21 @@ EXPORTED = "no mail of git format-patch with a zero commit id"
             "state 'merrged' is unknown",
         ),
         (lambda p: p.facts.write_text("[["), "upstream.toml", None),
+        (
+            lambda p: p.smoke("proofs.json", '{"schema": 1, "proofs": [}\n'),
+            "proofs.json",
+            "no valid JSON: Expecting value: line 1 column 26 (char 25)",
+        ),
+        (
+            lambda p: p.smoke("proofs.json", '{"schema": 1, "proofs": [{}]}\n'),
+            "proofs.json, entry 1",
+            "it is no entry of a proof",
+        ),
+        (
+            lambda p: p.smoke("test_pr111.py", "def test_it(): ...\n"),
+            "PATCHES.md",
+            "it is not what vpatch would write",
+        ),
         (
             lambda p: (p.desk.folder / "PATCHES.md").write_text("# Mine\n"),
             "PATCHES.md",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import tempfile
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 300
 """Characters of a failing test's message that are kept."""
+_NOISE = re.compile(r" at 0x[0-9a-f]+|Use -v to get more diff")
+"""What is another in each run, and what is for the one who ran pytest."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Runner:
             case = Case(element.get("name", ""), State.PASSED, module=module)
             for child in element:
                 if child.tag in states:
-                    message = self._plain(child.get("message", ""), tree)
+                    message = self._plain(_why(child), tree)
                     case = replace(case, state=states[child.tag], message=message)
             yield case
 
@@ -76,7 +79,15 @@ class Runner:
         places = {tree: "", self.found.where.parent: "", self.smoke: "patches/smoke/"}
         for place, instead in places.items():
             message = message.replace(f"{place}{os.sep}", instead)
-        return " ".join(message.split())[:_SHOWN]
+        return " ".join(_NOISE.sub("", message).split())[:_SHOWN]
+
+
+def _why(child: ET.Element) -> str:
+    """Return what pytest says of a case; why a whole file was skipped, it says elsewhere."""
+    message, text = child.get("message", ""), child.text or ""
+    if message == "collection skipped" and "Skipped: " in text:
+        return text.partition("Skipped: ")[2].rstrip("'\")")
+    return message
 
 
 def _death(status: int) -> str:
