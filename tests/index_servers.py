@@ -117,6 +117,8 @@ class Told:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.words: list[str] = []
+        """How far a job was, each time that somebody told."""
         self.counted = 0
 
     def say(self, line: str) -> None:
@@ -128,6 +130,10 @@ class Told:
         self.lines.append(f"{what} ({total})")
         self.counted = 0
         return self
+
+    def note(self, words: str) -> None:
+        """Note how far a job is."""
+        self.words.append(words)
 
     def __enter__(self) -> Self:
         return self

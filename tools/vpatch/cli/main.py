@@ -16,6 +16,7 @@ import click
 
 from vpatch import __version__
 from vpatch.cli import show
+from vpatch.cli.pulse import PULSE
 from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def cli(
     from vpatch.doors.git import drop_inherited_variables  # noqa: PLC0415, lazy
 
     drop_inherited_variables()
+    PULSE.said(f"vpatch {ctx.invoked_subcommand}")
     if as_json:
         _pass_json_on(ctx)
     ctx.obj = Session(directory, upstream, verbose=verbose)
@@ -171,6 +173,7 @@ def main() -> NoReturn:
             status = _explain(VpatchError("no room for the answer", hint="make room there"))
     except Exception as error:  # noqa: BLE001, whatever it is, nobody wants to see it raw
         status = _report_bug(error)
+    PULSE.end()
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -178,6 +181,7 @@ def _prepare() -> None:
     """Set up signals, the collector of garbage, and standard output."""
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    PULSE.begin()
     sys.unraisablehook = _deliver_again
     # A short run makes little garbage; looking for it costs a tenth of `status`.
     gc.set_threshold(100_000)

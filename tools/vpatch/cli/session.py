@@ -8,14 +8,15 @@ import tempfile
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from vpatch.cli import show
+from vpatch.cli.progress import Bar, Line
+from vpatch.cli.pulse import PULSE
 from vpatch.values.errors import BadInputError
-from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from vpatch.doors.git import Repo
     from vpatch.doors.index import Index, Tracker
@@ -258,59 +259,26 @@ def patch_named(series: Series, name: str) -> str:
     return found[-1]
 
 
-class _Bar:
-    """The progress of one job, on a terminal."""
-
-    def __init__(self, what: str, total: int | None) -> None:
-        from rich.console import Console  # noqa: PLC0415, lazy
-        from rich.progress import (  # noqa: PLC0415, lazy
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        columns: Sequence[object] = [TextColumn("{task.description}"), BarColumn()]
-        if total:
-            columns = [*columns, DownloadColumn(), TimeRemainingColumn()]
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)  # type: ignore[arg-type]
-        self._task = self._progress.add_task(printable(what), total=total)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def update(self, increment: int) -> None:
-        self._progress.advance(self._task, increment)
-
-
-class _Line:
-    """The progress of one job where nobody looks at it grow: a line at its beginning."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Nothing to end."""
-
-    def update(self, increment: int) -> None:
-        """Nothing to show."""
-
-
 class Terminal:
     """Tells people on standard error of long work."""
 
+    def __init__(self) -> None:
+        self._tracked: Bar | Line = Line(None)
+
     def say(self, line: str) -> None:
         """Write a line."""
+        PULSE.said(line)
         show.echo(line, err=True)
 
     def track(self, what: str, total: int | None) -> Tracker:
         """Show a bar on a terminal, a line elsewhere."""
         if sys.stderr.isatty():
-            return _Bar(what, total)
-        self.say(what)
-        return _Line()
+            self._tracked = Bar(what, total)
+        else:
+            self.say(what)
+            self._tracked = Line(total)
+        return self._tracked
+
+    def note(self, words: str) -> None:
+        """Tell how far the job is that was said or tracked last."""
+        self._tracked.note(words)

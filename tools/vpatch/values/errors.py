@@ -28,6 +28,10 @@ class VpatchError(Exception):
         return f"{self.what}: {self.where}" if self.where else self.what
 
 
+class DownError(VpatchError):
+    """Who was asked would not answer the next question either."""
+
+
 class BadInputError(VpatchError):
     """The call asks for something that does not exist or makes no sense."""
 

@@ -13,11 +13,12 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from git import GitCommandNotFound
 from git.cmd import Git
 
+from vpatch.doors.git.patience import PATIENT, Patience, listen, without_progress
 from vpatch.values.errors import VpatchError
 from vpatch.values.paths import decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 # Each option is pinned because a user's configuration may hold another value.
@@ -54,6 +55,14 @@ _NOT_FETCHED = b"from promisor remote"
 
 class GitError(VpatchError):
     """git failed where it should not; its own words are in `detail`."""
+
+
+class SilentError(GitError):
+    """A server, or what git asks on the way to it, gave no sign of life."""
+
+
+def _nobody(_words: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +140,53 @@ class Command:
             raise self._error(args[0], err)
         return Ran(process.returncode, out, err)
 
+    def reach(
+        self,
+        *args: str,
+        stdin: bytes = b"",
+        place: Path | None = None,
+        patience: Patience = PATIENT,
+        heard: Callable[[str], None] = _nobody,
+    ) -> bytes:
+        """Run a git command that talks to a server, and return what it prints.
+
+        Neither git nor what it starts, such as ssh, has a terminal to ask anybody at.
+
+        Args:
+            args: The command and its arguments; ``--progress`` is its sign of life.
+            stdin: What it reads.
+            place: The user's folder to run in, from which git finds the repository itself.
+            patience: How long nothing may be heard.
+            heard: Told git's own words on how far it is.
+
+        Raises:
+            SilentError: Nothing was heard for too long; all of it was ended.
+            GitError: It failed.
+        """
+        started = self.start(*args, cwd=place, discover=place is not None, apart=True)
+        process = started.proc
+        assert process is not None  # noqa: S101, for mypy: it was started
+        silence = patience.answer if args[0] == "ls-remote" else patience.work
+        said = listen(process, stdin, silence, patience.look, heard)
+        if said is None:
+            raise SilentError(f"nothing was heard for {silence:.0f} s", where=f"git {args[0]}")
+        out, err = said
+        if process.returncode:
+            raise self._error(args[0], without_progress(err))
+        return out
+
     def start(
         self,
         *args: str,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         discover: bool = False,
+        apart: bool = False,
     ) -> Git.AutoInterrupt:
-        """Start a git command, with pipes to all its ends; it ends when the caller drops it."""
+        """Start a git command, with pipes to all its ends; it ends when the caller drops it.
+
+        Apart, in a session of its own, it can be ended with all that it started.
+        """
         pins = [part for pin in _PINNED.items() for part in ("-c", "=".join(pin))]
         place = cwd or self.work_tree or self.git_dir
         # The system encodes arguments by the locale's rules; git's names are bytes of UTF-8.
@@ -149,6 +197,7 @@ class Command:
                 as_process=True,
                 istream=subprocess.PIPE,
                 env=self._environment(discover=discover) | dict(env or {}),
+                start_new_session=apart,
             )
         except GitCommandNotFound as error:
             hint = "install git 2.38 or newer"

@@ -16,3 +16,6 @@ class Progress(Protocol):
 
     def track(self, what: str, total: int | None) -> Tracker:
         """Count bytes of a job."""
+
+    def note(self, words: str) -> None:
+        """Tell how far the job is that people were told of last."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vpatch.doors.files import lock
-from vpatch.doors.git import Repo
+from vpatch.doors.git import PATIENT, Repo
 from vpatch.doors.git.topic import brought_by, commits, merge_base, own_commits, trees_of
 from vpatch.jobs.bases.remote import Remote, address, shown
 from vpatch.jobs.bases.store import init_store
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from vpatch.doors.git import Patience
     from vpatch.jobs.bases.progress import Progress
     from vpatch.values.pull import PullCommit
 
@@ -41,12 +42,15 @@ class Pulls(Remote):
         cache: The folder for the repository.
         url: The remote's address.
         progress: Who is told of long work.
+        patience: How long nothing may be heard of the remote.
     """
 
-    def __init__(self, cache: Path, url: str, progress: Progress) -> None:
+    def __init__(
+        self, cache: Path, url: str, progress: Progress, patience: Patience = PATIENT
+    ) -> None:
         self._lock = cache / "pulls.lock"
         self.repo = Repo(cache / "pulls.git")
-        super().__init__(self.repo, address(url), progress)
+        super().__init__(self.repo, address(url), progress, patience)
         self._kept = f"refs/vpatch/pulls/{self._name}"
 
     @property
@@ -215,12 +219,14 @@ class Pulls(Remote):
         """Fetch commits, and nothing of what is in them."""
         self._note()
         with self._progress.track(what, None):
-            self._reach("fetch", "-q", "--no-tags", "--filter=tree:0", self._name, *specs)
+            self._reach(
+                "fetch", "--progress", "--no-tags", "--filter=tree:0", self._name, *specs
+            )
 
     def _objects(self, what: str, oids: list[str]) -> None:
         """Fetch objects by their ids, folders with all that is below them but files."""
         # To tell the server of the commits would be to say that their files are here.
-        command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", "--no-tags"]
+        command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "--progress", "--no-tags"]
         command += ["--no-write-fetch-head", "--recurse-submodules=no"]
         command += ["--filter=blob:none", "--stdin", self._name]
         with self._progress.track(what, None):

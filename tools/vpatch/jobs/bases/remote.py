@@ -7,20 +7,23 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vpatch.doors.git import GitError, Repo
+from vpatch.doors.git import PATIENT, GitError, Repo, SilentError
 from vpatch.doors.git.history import first_parent, steps, way
 from vpatch.values.base import Base, is_commit
-from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.errors import BadInputError, DownError, VpatchError
 from vpatch.values.paths import decode
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from vpatch.doors.git import Patience
     from vpatch.jobs.bases.progress import Progress
     from vpatch.values.commit import Commit
 
 _FULL = 40
 """Hex digits of a commit id."""
+# ssh's words where it would have asked a person.
+_ASKED = ("Host key verification failed", "Permission denied (")
 
 
 class Remote:
@@ -30,10 +33,14 @@ class Remote:
         store: The bare store that receives them.
         url: The remote's address.
         progress: Who is told of long work.
+        patience: How long nothing may be heard of it.
     """
 
-    def __init__(self, store: Repo, url: str, progress: Progress) -> None:
+    def __init__(
+        self, store: Repo, url: str, progress: Progress, patience: Patience = PATIENT
+    ) -> None:
         self._url = url
+        self._patience = patience
         self._progress = progress
         self._store = store
         # Reaching a server takes the user's own settings: proxies, keys, insteadOf.
@@ -60,7 +67,7 @@ class Remote:
     def _fetch(self, name: str, wanted: str, depth: str) -> str | None:
         """Fetch what the server knows by an exact name, with as much history as `depth`."""
         self._note()
-        options = ["-q", "--no-tags", depth, "--filter=blob:none"]
+        options = ["--progress", "--no-tags", depth, "--filter=blob:none"]
         # A history without folders may be here; what git thinks it has must not count.
         options.append("--refetch")
         with self._progress.track(f"fetch {name}", None):
@@ -150,7 +157,7 @@ class Remote:
         kept = f"refs/vpatch/history/{self._name}"
         specs = [f"+refs/{kind}/*:{kept}/{kind}/*" for kind in ("heads", "tags")]
         self._note()
-        options = ["-q", "--no-tags", "--filter=tree:0"]
+        options = ["--progress", "--no-tags", "--filter=tree:0"]
         if (self._store.git_dir / "shallow").exists():
             options.append("--unshallow")
         with self._progress.track("fetch the history", None):
@@ -166,7 +173,7 @@ class Remote:
     def complete(self, missing: list[str]) -> None:
         """Bring files into the store, in one request."""
         # To tell the server of the commit would be to say that its files are here.
-        command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "-q", "--no-tags"]
+        command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "--progress", "--no-tags"]
         command += ["--no-write-fetch-head", "--recurse-submodules=no"]
         command += ["--filter=blob:none", "--stdin"]
         asked = "".join(f"{oid}\n" for oid in missing).encode()
@@ -180,15 +187,29 @@ class Remote:
         self._store.run("config", f"remote.{self._name}.url", self._url)
 
     def _reach(self, *command: str, stdin: bytes = b"") -> bytes:
+        heard, patience = self._progress.note, self._patience
         try:
-            return self._git.run(*command, stdin=stdin).out
+            return self._git.reach(*command, stdin=stdin, patience=patience, heard=heard)
         except GitError as error:
-            raise VpatchError(
-                "the git remote gave no answer",
-                where=shown(self._url),
-                hint="check the address and the network; -v shows git's own words",
-                detail=shown(error.detail),
-            ) from error
+            raise no_answer("the git remote", self._url, error) from error
+
+
+def no_answer(who: str, url: str, error: GitError) -> VpatchError:
+    """Return what to raise where a server could not be reached.
+
+    Args:
+        who: Who was asked.
+        url: Its address.
+        error: What git met with.
+    """
+    hint = "check the address and the network; -v shows git's own words"
+    if any(words in error.detail for words in _ASKED):
+        hint = "nobody is asked on the way: make ssh go there without (ssh-add, known_hosts)"
+    if isinstance(error, SilentError):
+        hint = "check the address and the network, or try again later"
+        return DownError(f"{who} gave no answer: {error.what}", where=shown(url), hint=hint)
+    what = f"{who} gave no answer"
+    return VpatchError(what, where=shown(url), hint=hint, detail=shown(error.detail))
 
 
 def states(

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vpatch.doors import files
-from vpatch.doors.git import GitError, NewCommit, Repo
-from vpatch.jobs.bases.remote import shown
+from vpatch.doors.git import GitError, NewCommit, Repo, SilentError
+from vpatch.jobs.bases.remote import no_answer, shown
 from vpatch.upkeep.nightly.home import STATE, is_written, written
 from vpatch.values.errors import RefusedError, VpatchError
 from vpatch.values.paths import decode, encode
@@ -24,7 +24,7 @@ _REF = f"refs/heads/{BRANCH}"
 _NOBODY = "vpatch@localhost"
 _ABSENT = "0" * 40
 # The user's settings may ask for more, with what is not for others, or a key that asks him.
-_ALONE = ("-q", "--recurse-submodules=no")
+_ALONE = ("--progress", "--recurse-submodules=no")
 # What a forge obeys in a commit's message, where strangers are quoted and numbers upstream's.
 _SIGNS = (
     (re.compile(r"(?<=\w)#(?=\d)"), " PR "),
@@ -91,7 +91,7 @@ class Branch:
             self._refuse_foreign(tip)
         self._old = self._old or self._taken()
         command = ["status", "--porcelain", "--", "patches", "vpatch.toml"]
-        if self._there(*command):
+        if self._users.run(*command, cwd=self._root, discover=True).out:
             self._say("patches/ has changes that are not committed: the night leaves them out")
 
     def _refuse_without_room(self) -> None:
@@ -105,8 +105,8 @@ class Branch:
                 raise RefusedError(f"a branch is in the way of {BRANCH}", where=name, hint=hint)
 
     def _there(self, *command: str) -> bytes:
-        """Run git as the user would in his folder: by his settings, and his keys."""
-        return self._users.run(*command, cwd=self._root, discover=True).out
+        """Have git ask as the user would in his folder: by his settings, and his keys."""
+        return self._users.reach(*command, place=self._root)
 
     def _ask(self, remote: str) -> None:
         """Bring the branch as the remote has it: where no disk is kept, it is the only one."""
@@ -117,13 +117,7 @@ class Branch:
             if self._theirs and self._theirs != self._old:
                 self._there("fetch", *_ALONE, "--no-tags", "--", remote, _REF)
         except GitError as error:
-            hint = "look at git remote -v and the network; -v shows git's own words"
-            raise VpatchError(
-                "the remote gave no answer",
-                where=shown(remote),
-                hint=hint,
-                detail=shown(error.detail),
-            ) from error
+            raise no_answer("the remote", remote, error) from error
 
     def _taken(self) -> str | None:
         """Begin with the remote's branch where there is none here."""
@@ -243,9 +237,10 @@ class Branch:
             self._there("push", *options, "--", self._remote, f"{tip}:{_REF}")
         except GitError as error:
             moved = "stale info" in error.detail
+            silent = f": {error.what}" if isinstance(error, SilentError) else ""
             hint = "the next night tries again; -v shows git's own words"
             raise VpatchError(
-                f"{BRANCH} moved there meanwhile" if moved else "the push failed",
+                f"{BRANCH} moved there meanwhile" if moved else f"the push failed{silent}",
                 where=shown(self._remote),
                 hint=_MOVE if moved else hint,
                 detail=shown(error.detail),
