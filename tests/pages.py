@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from vpatch.upkeep.nightly import Told
 from vpatch.upkeep.report import render
 from vpatch.upkeep.report.page import Facing, Link, Page, Stand
 from vpatch.values.facts import PullRequest
 from vpatch.values.matrix import Matrix, Missing
 from vpatch.values.patch import Patch, read_patch
+from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vpatch.values.news import News
+    from vpatch.upkeep.nightly import Noted
 
 PROJECT = "https://github.com/vllm-project/vllm"
 MADE = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -22,6 +24,8 @@ HOSTILE = "</script><img src=x onerror=hit=1> **bold** [a](javascript:1) {{ 7 * 
 """A text that would be more than text in HTML, Markdown, a template, or a terminal."""
 SHOWN = HOSTILE.replace("\x1b", "\\x1b")
 """And what is to be seen of it."""
+LONG = "vllm/" + "model_executor" * 30 + ".py"
+"""A word that no line has room for."""
 _VERDICTS = ("clean", "offset", "merged", "partial", "landed", "conflict", "misplaced")
 _MAIL = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
 From: {text} <ada@example.org>
@@ -30,9 +34,10 @@ Subject: [PATCH] {text}
 
 Upstream-PR: https://github.com/vllm-project/vllm/pull/{pr}
 ---
-diff --git a/vllm/{pr}.py b/vllm/{pr}.py
---- a/vllm/{pr}.py
-+++ b/vllm/{pr}.py
+"""
+_FILE = """diff --git a/vllm/{name}.py b/vllm/{name}.py
+--- a/vllm/{name}.py
++++ b/vllm/{name}.py
 @@ -10,3 +10,3 @@
  first {text}
 -old {text}
@@ -45,9 +50,11 @@ diff --git a/vllm/{pr}.py b/vllm/{pr}.py
 """
 
 
-def page_of(patches: int, bases: int, text: str = "Edit the scheduler") -> Page:
-    """Return a page with every verdict on it."""
-    made = [_patch(1000 + n, text) for n in range(patches)]
+def page_of(
+    patches: int, bases: int, text: str = "Edit the scheduler", *, files: int = 1
+) -> Page:
+    """Return a page with every verdict on it, of patches that change so many files."""
+    made = [_patch(1000 + n, text, files) for n in range(patches)]
     names = [f"v0.{n}.0" for n in range(1, bases + 1)]
     rows = {
         base: [_cell(patch, _VERDICTS[(at + n) % 7], text) for n, patch in enumerate(made)]
@@ -74,24 +81,37 @@ def page_of(patches: int, bases: int, text: str = "Edit the scheduler") -> Page:
         patch.name: ("proven", "failed", "not run")[n % 3] for n, patch in enumerate(made)
     }
     left_out = {made[0].name: text}
-    kept = Stand("v0.1.0", tuple(made), {}, proofs), Stand("v0.2.0", (), left_out, None)
+    verdicts = {
+        patch.name: Verdict(cell["verdict"])
+        for patch, cell in zip(made, rows["v0.1.0"], strict=True)
+    }
+    shown = dict.fromkeys(proofs, text)
+    kept = (
+        Stand("v0.0.9", (), left_out, None),
+        Stand("v0.1.0", tuple(made), {}, proofs, shown, verdicts),
+    )
     return Page(matrix, tuple(made), facts, facing, tuple(links), kept)
 
 
-def html_of(page: Page, news: Sequence[News] | None = None, project: str = PROJECT) -> str:
-    """Render a page."""
-    return render(page, project=project, made=MADE, news=news)
+def html_of(
+    page: Page, news: Sequence[Noted] | None = None, project: str = PROJECT, **told: Any
+) -> str:
+    """Render a page, with the news of a night if there was one."""
+    night = None if news is None else Told("2026-03-04", news, **told)
+    return render(page, project=project, made=MADE, told=night)
 
 
-def _patch(pr: int, text: str) -> Patch:
-    return read_patch(f"{pr}-edit.patch", _MAIL.format(pr=pr, text=text).encode())
+def _patch(pr: int, text: str, files: int) -> Patch:
+    whole = _MAIL.format(pr=pr, text=text)
+    whole += "".join(_FILE.format(name=f"{pr}/{n}", text=text) for n in range(files))
+    return read_patch(f"{pr}-edit.patch", whole.encode())
 
 
 def _cell(patch: Patch, verdict: str, text: str) -> dict[str, Any]:
     lost = verdict in ("conflict", "misplaced")
-    hunks = [
-        {"path": "f", "old_start": 10, "new_start": None if lost else 12, "verdict": verdict},
-        {"path": "f", "old_start": 60, "new_start": 62, "verdict": "offset", "cause": text},
-    ]
+    second = {"path": "f", "old_start": 60, "new_start": 62, "verdict": "offset", "cause": text}
+    first = second | {"old_start": 10, "new_start": None if lost else 12, "verdict": verdict}
+    del first["cause"]
+    hunks = [first, *[second] * (2 * len(patch.files) - 1)]
     found = {"name": patch.name, "pr": patch.pr, "subject": patch.subject, "verdict": verdict}
     return found | {"hunks": hunks, "needs": [], "cause": text if lost else ""}

@@ -8,8 +8,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from pages import HOSTILE, SHOWN, html_of, page_of
-from vpatch.values.news import News
+from pages import HOSTILE, LONG, SHOWN, html_of, page_of
+from vpatch.upkeep.nightly import Noted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,9 @@ def cell(page: Page, name: str) -> Locator:
 def test_a_reader_finds_a_conflict_and_sees_why(reader: Reader, file: Path) -> None:
     """The filter shows who is in conflict; the cell opens to what is expected and there."""
     page = reader.open(file)
-    expect(page.get_by_role("heading", level=1)).to_have_text("Series v0.16.0")
+    headline = page.get_by_role("heading", level=1)
+    expect(headline).to_have_text("6 patches for v0.16.0, all in place")
+    expect(page.get_by_role("heading", name="Series v0.16.0 on 5 bases")).to_be_visible()
     page.get_by_label("Filter").fill("conflict")
     expect(page.locator(".filter output")).to_have_text("1 of 6")
     cell(page, CELL).click()
@@ -60,7 +62,7 @@ def test_a_reader_finds_a_conflict_and_sees_why(reader: Reader, file: Path) -> N
     panel = page.get_by_role("dialog")
     expect(panel).to_have_accessible_name("#105 on v0.18.0")
     expect(panel).to_contain_text("Has its place on v0.17.0, none on v0.18.0.")
-    texts = panel.get_by_role("table", name="What it expects, and what is there")
+    texts = panel.get_by_role("table", name="What it expects (-), and what is there (+)")
     expect(texts.locator(".change .text.old")).to_have_text("line 15")
     expect(texts.locator(".change .text.new")).to_have_text("upstream")
     expect(texts.locator(".change .number")).to_have_text(["15", "15"])
@@ -149,11 +151,11 @@ def test_the_filter_takes_words_and_verdicts(reader: Reader, file: Path) -> None
 
 def test_hostile_text_stays_text(reader: Reader, tmp_path: Path) -> None:
     """Titles, authors, causes, paths' lines and news: seen as written, and run by nobody."""
-    news = [News("conflict", HOSTILE, 1000, "v0.7.0"), News(HOSTILE, "more")]
+    news = [Noted("conflict", HOSTILE, 1000, "v0.6.0"), Noted(HOSTILE, "more")]
     page = reader.open(written(tmp_path, html_of(page_of(3, 7, HOSTILE), news)))
     expect(page.locator(".heat tbody th").first).to_contain_text(SHOWN)
     expect(page.locator(".news li").first).to_contain_text(SHOWN)
-    page.get_by_role("link", name="#1000 on v0.7.0").first.click()
+    page.get_by_role("link", name="the hunks on v0.6.0").click()
     panel = page.get_by_role("dialog")
     panel.locator("summary").last.click()
     for told in (f"{SHOWN}, by {SHOWN}", f"10{SHOWN}14{SHOWN}", f"old {SHOWN}", f"{SHOWN}."):
@@ -166,7 +168,7 @@ def test_hostile_text_stays_text(reader: Reader, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_it_is_for_everybody(reader: Reader, tmp_path: Path, width: int, scheme: str) -> None:
     """No violation of WCAG that axe knows: wide and narrow, light and dark, closed and open."""
-    news = [News("release", "v0.8.0 is out")]
+    news = [Noted("release", "v0.8.0 is out")]
     file = written(tmp_path, html_of(page_of(9, 8), news))
     page = reader.open(file, width=width, color_scheme=scheme, reduced_motion="reduce")
     axe = Axe()
@@ -180,8 +182,7 @@ def test_it_is_for_everybody(reader: Reader, tmp_path: Path, width: int, scheme:
 
 def test_a_phone_shows_all_of_it(reader: Reader, file: Path) -> None:
     """Nothing is wider than the screen but tables that scroll; texts stand in one column."""
-    page = reader.open(file, width=390)
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page = reader.open(file, "#matrix", width=390)
     # The newest bases are the ones in sight.
     expect(cell(page, "#105 on v0.20.0: conflict")).to_be_in_viewport()
     cell(page, "#105 on v0.20.0: conflict").click()
@@ -191,7 +192,29 @@ def test_a_phone_shows_all_of_it(reader: Reader, file: Path) -> None:
     assert below is not None
     assert above["x"] == below["x"]
     assert above["y"] < below["y"]
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.keyboard.press("Escape")
+    # Without the lines, the words say what needs what, and titles are whole.
+    expect(page.locator(".order svg")).to_be_hidden()
+    expect(page.locator(".order .needs").first).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_nothing_runs_out_of_a_phone(reader: Reader, tmp_path: Path, width: int) -> None:
+    """Paths and words that do not end break; only tables scroll, each in its own box."""
+    news = [Noted("conflict", f"#1000 {LONG}", 1000, "v0.7.0"), Noted("failure", LONG)]
+    text = html_of(page_of(4, 9, LONG), news, before=[Noted("landed", LONG)])
+    page = reader.open(written(tmp_path, text), "#1000@v0.6.0", width=width)
+    fits = "e => e.scrollWidth <= e.clientWidth"
+    panel, whole = page.get_by_role("dialog"), page.locator("html")
+    panel.locator("summary").last.click()
+    assert panel.evaluate(fits)
+    page.keyboard.press("Escape")
+    expect(page.locator(".news")).to_have_count(3)
+    for notes in page.locator(".notes").all():
+        notes.locator("summary").click()
+    assert whole.evaluate(fits)
+    for box in page.locator("header, section > :not(.scroll)").all():
+        assert box.evaluate(fits), box.inner_text()
 
 
 def test_without_script_the_tables_are_there(reader: Reader, file: Path) -> None:
@@ -203,11 +226,54 @@ def test_without_script_the_tables_are_there(reader: Reader, file: Path) -> None
     expect(page.get_by_role("table", name="Where each landed")).to_contain_text("v0.17.0")
 
 
+def test_a_writing_from_right_to_left(reader: Reader, tmp_path: Path) -> None:
+    """A title in Hebrew turns nothing around that stands beside it."""
+    title = "\u05ea\u05d9\u05e7\u05d5\u05df (1)"
+    page = reader.open(written(tmp_path, html_of(page_of(3, 7, title), [])))
+    row = page.locator(".order .title").first
+    name, told = row.locator("a").bounding_box(), row.locator("bdi").bounding_box()
+    assert name
+    assert told
+    assert name["x"] + name["width"] <= told["x"]
+
+
+def test_a_patch_with_hundreds_of_files(reader: Reader, tmp_path: Path) -> None:
+    """Those without a place come first; the texts of a hunk are laid out when it is opened."""
+    page = reader.open(written(tmp_path, html_of(page_of(1, 7, files=500))), "#1000@v0.6.0")
+    panel = page.get_by_role("dialog")
+    expect(panel.get_by_role("heading", level=3)).to_have_text(
+        [
+            "Hunks without a place (1)",
+            "The other hunks (999)",
+            "What it is for",
+            "What it is worth",
+            "Which commit broke it, and where its lines went",
+        ]
+    )
+    expect(panel.locator("details")).to_have_count(1000)
+    expect(panel.locator("table")).to_have_count(2)
+    last = panel.locator("details").last
+    last.locator("summary").click()
+    expect(last.get_by_role("table", name="What it does")).to_be_visible()
+
+
+def test_the_browsers_own_keys_stay_its_own(reader: Reader, file: Path) -> None:
+    """Alt and an arrow go back in the browser's history, not to another base."""
+    page = reader.open(file, "#104@v0.17.0")
+    panel = page.get_by_role("dialog")
+    page.keyboard.press("Control+ArrowLeft")
+    expect(panel).to_have_accessible_name("#104 on v0.17.0")
+    page.keyboard.press("ArrowLeft")
+    expect(panel).to_have_accessible_name("#104 on v0.16.0")
+
+
 def test_print_shows_whole_tables(reader: Reader, tmp_path: Path) -> None:
     """On paper nothing scrolls, and no controls are in the way."""
-    page = reader.open(written(tmp_path, html_of(page_of(60, 9))))
+    page = reader.open(written(tmp_path, html_of(page_of(60, 30))), width=794)
     page.emulate_media(media="print")
     box = page.locator(".scroll").first
+    for table in page.locator(".scroll").all():
+        assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
     assert box.evaluate("e => e.scrollHeight - e.clientHeight") == 0
     expect(page.locator("nav")).to_be_hidden()
 

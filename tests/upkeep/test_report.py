@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import html5lib
@@ -15,31 +16,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index_servers import Told
-from pages import HOSTILE, SHOWN, html_of, page_of
+from pages import HOSTILE, MADE, SHOWN, html_of, page_of
 from support import Project, lines, sdist, series_of
 from vpatch.jobs.bases import Bases
 from vpatch.jobs.folder import Folder
 from vpatch.jobs.replay import Setting
+from vpatch.upkeep.nightly import Noted
 from vpatch.upkeep.replays import opened
-from vpatch.upkeep.report import gather
+from vpatch.upkeep.report import gather, render
 from vpatch.upkeep.report.data import broken
 from vpatch.upkeep.report.order import links
+from vpatch.upkeep.report.page import Stand
 from vpatch.values import config
 from vpatch.values.base import Base
 from vpatch.values.errors import BadInputError
 from vpatch.values.matrix import Matrix
-from vpatch.values.news import News
 from vpatch.values.patch import read_patch
 from vpatch.values.proof import Outcome, proof_key
 from vpatch.values.shown import Proofs, Shown
+from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rebases import Works
     from support import Desk, Upstream
     from vpatch.doors.index import Index
+    from vpatch.upkeep.report.page import Page
 
 A, B = "vllm/a.py", "vllm/b.py"
 
@@ -205,14 +209,18 @@ def test_proofs_and_kept_series_are_told(works: Works) -> None:
         one for one in parsed(path.read_text()).iter("table") if one.get("class") == "kept"
     )
     rows = [["".join(cell.itertext()).strip() for cell in row] for row in kept.iter("tr")]
-    assert rows[0] == ["Patch", "v0.16.0", "v0.99.0"]
-    told = [cell.get("title") for cell in kept.iter("td") if cell.text == "proven"]
-    assert told == ["2026-11-28, vllm, Python 3.11.7"]
+    assert rows[0] == ["Patch", "v0.16.0 6 patches", "v0.99.0 1 patch"]
     assert rows[1:4] == [
-        ["#101", "proven", "not at hand"],
-        ["#102", "not run", ""],
-        ["#103", "none", ""],
+        ["#101", "clean · proven", "carried"],
+        ["#102", "clean · not run", ""],
+        ["#103", "clean · no test", ""],
     ]
+    told = section(path.read_text(), "kept")
+    assert "Nothing was tried on v0.99.0, which is not at hand: " in told[-1]
+    notes = [
+        " ".join("".join(one.itertext()).split()) for one in parsed(path.read_text()).iter("dl")
+    ]
+    assert "#101 on v0.16.0 2026-11-28, vllm, Python 3.11.7" in notes
 
 
 def test_a_series_without_patches_has_a_page(works: Works) -> None:
@@ -247,22 +255,131 @@ def works_patch(works: Works) -> bytes:
     return (works.series("v0.16.0") / "101-a.patch").read_bytes()
 
 
-def test_news_are_told_where_somebody_looked() -> None:
-    """A sentence each, linked to its cell; nothing new is said; no look, no section."""
-    page = page_of(2, 7)
-    news = [News("conflict", "it broke", 1001, "v0.3.0"), News("release", "v0.8.0 is out")]
-    with_news, no_news, unlooked = (html_of(page, one) for one in (news, [], None))
-    assert '<a href="#1001@v0.3.0">#1001 on v0.3.0</a>' in with_news
-    assert "v0.8.0 is out" in with_news
-    assert "Nothing since the last look." in no_news
+def words(element: Any) -> str:
+    """Return an element's text, with single spaces."""
+    return " ".join("".join(element.itertext()).split())
+
+
+def section(text: str, name: str) -> list[str]:
+    """Return the texts of a section, a heading, paragraph or entry each."""
+    (found,) = (part for part in parsed(text).iter("section") if part.get("id") == name)
+    told = (one for one in found.iter() if one.tag in ("h2", "h3", "p", "li"))
+    return [words(one) for one in told]
+
+
+def test_news_are_told_where_there_was_a_night() -> None:
+    """First what wants a person, by its date what is older; in words, linked to its cell."""
+    news = [
+        Noted("release", "v0.8.0 is out", base="v0.8.0"),
+        Noted("conflict", "#1001 (Edit) has no place on v0.5.0: why", 1001, "v0.5.0"),
+        Noted("follow-up", "#1001: #7 mends it, perhaps", 1001),
+        Noted("what nobody knows", "it happened"),
+    ]
+    before = [Noted("landed", "#9 (Old) is needed no more", 9, "v0.5.0", "2026-03-01")]
+    text = html_of(page_of(2, 7), news, before=before)
+    assert section(text, "news") == [
+        "What changed",
+        "In the night of 2026-03-04.",
+        "Wants a person",
+        "no place #1001 (Edit) has no place on v0.5.0: why the hunks on v0.5.0",
+        "follow-up #1001 #7 mends it, perhaps",
+        "What else is new",
+        "new release v0.8.0 is out",
+        "it happened",
+        "Told before, not merged yet",
+        "2026-03-01 landed #9 (Old) is needed no more",
+    ]
+    assert '<a href="#1001@v0.5.0">the hunks on v0.5.0</a>' in text
+    assert '<a href="#news">2 want a person</a>' in text
+
+
+def test_a_quiet_night_and_none() -> None:
+    """That nothing changed is said; where there was no night, no section is."""
+    quiet, unlooked = html_of(page_of(2, 7), []), html_of(page_of(2, 7))
+    assert section(quiet, "news") == ["What changed", "Nothing, in the night of 2026-03-04."]
     assert "What changed" not in unlooked
-    for text in (with_news, no_news, unlooked):
-        parsed(text)
+    parsed(unlooked)
+
+
+def test_a_cell_that_says_something_else_is_not_linked() -> None:
+    """The news may be of another series than the matrix."""
+    news = [Noted("conflict", "#1001 has no place", 1001, "v0.4.0")]
+    assert "the hunks on" not in html_of(page_of(2, 7), news)
+
+
+def lead_in(text: str) -> tuple[str, str, list[str]]:
+    """Return what a page says first: its headline, the sentences below, and the wishes."""
+    header = parsed(text).find("body/header")
+    headline, told = header.find("h1"), header.find("p[@class='lead']")
+    return words(headline), words(told), [words(one) for one in header.iter("li")]
+
+
+def kept_of(
+    page: Page, *verdicts: Verdict, proofs: Sequence[str], base: str = "v0.1.0"
+) -> Page:
+    """Return the page where its own series has these verdicts and proofs."""
+    names = [patch.name for patch in page.patches]
+    by_name = dict(zip(names, verdicts, strict=False))
+    said = dict(zip(names, proofs, strict=True)) if verdicts else None
+    stand = Stand(base, page.patches, {}, said, {names[0]: "on a day: why"}, by_name)
+    return replace(page, kept=(Stand("v0.0.9", (), {}, {}), stand, Stand("main", (), {}, None)))
+
+
+def test_the_newest_series_stands_first() -> None:
+    """Its patches and proofs are counted; what is good wants nobody."""
+    clean, merged = Verdict.CLEAN, Verdict.MERGED
+    page = kept_of(page_of(3, 1), clean, merged, clean, proofs=["proven", "none", "proven"])
+    told = "It is the newest series that is kept. On its own base: 2 clean, 1 merged. Proofs: "
+    assert lead_in(html_of(page)) == (
+        "3 patches for v0.1.0, all in place",
+        f"{told}2 proven, 1 no test. Nothing wants a person.",
+        [],
+    )
+    alone = kept_of(page_of(1, 1), clean, proofs=["not run"])
+    assert lead_in(html_of(alone))[0] == "1 patch for v0.1.0, in place"
+
+
+def test_what_is_wrong_with_a_series_is_said_first() -> None:
+    """A patch without a place at home, a proof that failed; a newer release, if it is shown."""
+    conflict, clean = Verdict.CONFLICT, Verdict.CLEAN
+    page = kept_of(page_of(2, 6), clean, conflict, proofs=["failed", "not run"])
+    headline, told, wishes = lead_in(html_of(page))
+    assert headline == "1 of 2 patches has no place on v0.1.0"
+    assert "newest series that is kept; v0.6.0 is newer." in told
+    assert "Nothing wants" not in told
+    assert wishes == [
+        "#1000 has no place on v0.6.0, which is newer than the newest series",
+        "#1001 has no place on v0.6.0, which is newer than the newest series",
+        "#1001 has no place on v0.1.0, the base that its series is kept for",
+        "#1000 its proof failed on v0.1.0: on a day: why",
+    ]
+    # Of another series than the matrix is of, nobody knows what it lacks there.
+    other = kept_of(page_of(2, 6), clean, clean, proofs=["proven"] * 2, base="v0.2.0")
+    assert lead_in(html_of(other))[2] == []
+
+
+def test_a_series_that_is_not_at_hand_or_empty() -> None:
+    """Nothing is claimed of what was not tried; where no patch is needed, that is said."""
+    page = kept_of(page_of(2, 1), proofs=[])
+    headline, told, _ = lead_in(html_of(page))
+    assert headline == "2 patches for v0.1.0"
+    assert "Its base is not at hand: vpatch bases --fetch v0.1.0 brings it." in told
+    (hint,) = (one for one in section(html_of(page), "kept") if "Nothing was tried" in one)
+    assert hint.startswith("Nothing was tried on v0.1.0, which is not at hand: ")
+    empty = replace(page, kept=(Stand("v0.1.0", (), {}, {}),))
+    assert lead_in(html_of(empty))[0] == "v0.1.0 needs no patch"
+
+
+def test_a_time_is_told_with_its_distance_from_utc() -> None:
+    """Letters for a zone may mean many."""
+    page, east = page_of(1, 1), timezone(timedelta(hours=5, minutes=30), "IST")
+    for made, told in ((MADE, "05:06 UTC<"), (MADE.astimezone(east), "10:36 UTC+05:30<")):
+        assert told in render(page, project="", made=made)
 
 
 def test_hostile_text_is_text_alone() -> None:
     """No element, attribute, template or script comes from a title: it is only seen."""
-    news = [News(HOSTILE, HOSTILE, 1000, "v0.7.0")]
+    news = [Noted(HOSTILE, HOSTILE, 1000, "v0.6.0")]
     honest, hostile = (html_of(page_of(3, 8, text), news) for text in ("Edit", HOSTILE))
     shapes = [
         [

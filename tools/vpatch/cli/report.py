@@ -9,9 +9,11 @@ import click
 
 from vpatch.cli import options, show
 from vpatch.cli.session import Terminal
+from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Session
+    from vpatch.upkeep.nightly import Told
 
 _NO_ANSWER = 3
 
@@ -38,7 +40,7 @@ def command(
     r"""Write a page for people: what becomes of each patch on many bases, hunk by hunk.
 
     One file that works from disk and loads nothing. It tells too where each patch landed,
-    which patch needs which, and what the proofs showed.
+    which patch needs which, what the proofs showed, and what changed in the last night.
 
     \b
     Examples:
@@ -55,7 +57,8 @@ def command(
     must_answer(matrix)
     with session.replays() as replays:
         page = gather(replays, session.folder, matrix)
-    text = render(page, project=session.project, made=datetime.now().astimezone())
+    now = datetime.now().astimezone()
+    text = render(page, project=session.project, made=now, told=_told(session))
     files.write(Path(html), text.encode())
     if as_json:
         missing = [one._asdict() for one in matrix.missing]
@@ -69,6 +72,17 @@ def command(
         hint = f"; {one.hint}" if one.hint else ""
         Terminal().say(f"no answer for {one.base}: {one.reason}{hint}")
     return 0 if matrix.answered else _NO_ANSWER
+
+
+def _told(session: Session) -> Told | None:
+    """Return what the last night told: where that cannot be read, the page goes without."""
+    from vpatch.upkeep.nightly import last_told  # noqa: PLC0415, lazy
+
+    try:
+        return last_told(session.root)
+    except VpatchError as error:
+        Terminal().say(f"the page does not tell what changed: {error}")
+        return None
 
 
 def _counted(number: int, what: str, more: str) -> str:

@@ -15,6 +15,7 @@ from vpatch.upkeep.nightly.carry import carry
 from vpatch.upkeep.nightly.proofs import tell_proofs
 from vpatch.upkeep.nightly.pulls import look_at_pulls
 from vpatch.upkeep.nightly.seen import Diary, Seen
+from vpatch.upkeep.nightly.told import Told
 from vpatch.upkeep.nightly.verdicts import compare
 from vpatch.values.errors import VpatchError
 
@@ -119,10 +120,12 @@ class Night:
             whole = means.matrix(found)
             self._say(f"writing {path}")
             with means.opened() as replays:
-                told = gather(replays, means.folder, whole)
+                drawn = gather(replays, means.folder, whole)
             diary.close()
             news = [one for one in diary.new.news if one.night == diary.night or not one.told]
-            text = render(told, project=means.project, made=self._now, news=news)
+            before = [one for one in diary.before if one not in news]
+            night = Told(diary.night, news, before)
+            text = render(drawn, project=means.project, made=self._now, told=night)
             files.write(path, text.encode())
         diary.close()
 

@@ -47,11 +47,15 @@ def gather(
         replays.facts,
         dict(Faces(setting, bases, matrix.series).of(matrix)),
         links(setting),
-        tuple(_stand(folder, name, known.get(name), proofs) for name in folder.names()),
+        tuple(
+            _stand(replays, folder, name, known.get(name), proofs) for name in folder.names()
+        ),
     )
 
 
-def _stand(folder: Folder, name: str, base: Base | None, proofs: Proofs) -> Stand:
+def _stand(
+    replays: Replays, folder: Folder, name: str, base: Base | None, proofs: Proofs
+) -> Stand:
     series = folder.series(name)
     left_out = folder.series_file(name).left_out
     if base is None:
@@ -59,4 +63,6 @@ def _stand(folder: Folder, name: str, base: Base | None, proofs: Proofs) -> Stan
     words = {patch.name: proofs.word(patch, base.commit) for patch in series.patches}
     found = {patch.name: proofs.on(patch, base.commit) for patch in series.patches}
     shown = {patch: one.told for patch, one in found.items() if one}
-    return Stand(name, series.patches, left_out, words, shown)
+    results = replays.replay(series, base, brief=True).results
+    verdicts = {one.patch.name: one.verdict for one in results}
+    return Stand(name, series.patches, left_out, words, shown, verdicts)

@@ -28,8 +28,10 @@ let current = cellAt(0, data.bases.length - 1);
 
 function choose(cell) {
   current.tabIndex = -1;
+  current.removeAttribute("aria-haspopup");
   current = cell;
   current.tabIndex = 0;
+  current.setAttribute("aria-haspopup", "dialog");
 }
 
 function go(row, column) {
@@ -108,6 +110,7 @@ dialog.addEventListener("click", (event) => {
   if (button) step(Number(button.dataset.step));
 });
 dialog.addEventListener("keydown", (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === "ArrowLeft") step(-1);
   if (event.key === "ArrowRight") step(1);
 });
@@ -135,15 +138,18 @@ function show(row, column) {
   dialog.querySelector('[data-step="-1"]').disabled = column === 0;
   dialog.querySelector('[data-step="1"]').disabled = column === data.bases.length - 1;
   const parts = [
-    make("p", {}, make("b", {}, patch.title), patch.author ? `, by ${patch.author}` : ""),
+    make("p", {}, make("bdi", { class: "strong" }, patch.title), patch.author ? `, by ${patch.author}` : ""),
     make("p", {}, chip(result.verdict), ` ${verdicts[result.verdict].title}`),
   ];
   if (result.needs.length) parts.push(make("p", {}, `Only because ${result.needs.join(", ")} has no place.`));
   if (result.cause) parts.push(...result.cause.split("; ").map((cause) => make("p", { class: "hint" }, cause)));
-  const bad = result.hunks.some((hunk) => isLost(hunk));
-  result.hunks.forEach((hunk, at) => {
-    if (patch.hunks[at]) parts.push(hunkOf(patch, base, hunk, at, bad ? isLost(hunk) : at === 0));
-  });
+  const hunks = result.hunks.map((hunk, at) => [hunk, at]).filter(([, at]) => patch.hunks[at]);
+  const [lost, others] = [true, false].map((kind) => hunks.filter(([hunk]) => isLost(hunk) === kind));
+  const bad = lost.length > 0;
+  for (const [title, some] of [["Hunks without a place", lost], [bad ? "The other hunks" : "Hunks", others]]) {
+    if (some.length) parts.push(make("h3", {}, `${title} (${some.length})`));
+    some.forEach(([hunk, at], nth) => parts.push(hunkOf(patch, base, hunk, at, bad ? some === lost : nth === 0)));
+  }
   for (const [title, text] of [["What it is for", patch.why], ["What it is worth", patch.gain]]) {
     if (text) parts.push(make("h3", {}, title), make("p", {}, text));
   }
@@ -181,7 +187,7 @@ function inside(base, result, hunk) {
   const parts = notes.length ? [make("p", {}, notes.join(" "))] : [];
   const lines = face ? data.texts[face.lines] : [];
   if (lines.length) {
-    parts.push(sides("What it expects, and what is there", lines, ["it expects", `in ${base}`], face.old_start, face.new_start));
+    parts.push(sides("What it expects (-), and what is there (+)", lines, ["it expects", `in ${base}`], face.old_start, face.new_start));
   }
   parts.push(sides("What it does", hunk.lines, ["before", "after"], hunk.old, hunk.new));
   return parts;

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vpatch.values.base import version_of
+from vpatch.values.verdict import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vpatch.values.facts import PullRequest
     from vpatch.values.matrix import Matrix
     from vpatch.values.patch import Patch
+
+_GOOD = Verdict.CLEAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,13 @@ class Stand:
     """What the last proof of each patch showed; None where the base is not at hand."""
     shown: Mapping[str, str] = field(default_factory=dict)
     """When and with what each showed it, where it was run."""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """What became of each patch on this base; empty where it is not at hand."""
+
+    @property
+    def lost(self) -> list[Patch]:
+        """The patches that have no place on the base that they are kept for."""
+        return [one for one in self.patches if not self.verdicts.get(one.name, _GOOD).good]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +79,9 @@ class Page:
     links: tuple[Link, ...] | None
     """None where the series' own base is not at hand, and nobody can tell."""
     kept: tuple[Stand, ...]
+
+    @property
+    def newest(self) -> Stand:
+        """The newest series that is kept."""
+        releases = [stand for stand in self.kept if version_of(stand.base)]
+        return (releases or self.kept)[-1]

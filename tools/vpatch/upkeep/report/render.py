@@ -13,18 +13,21 @@ from markupsafe import Markup
 
 from vpatch.upkeep.report.data import data_of, keys_of, label
 from vpatch.upkeep.report.drawing import drawn
+from vpatch.upkeep.report.kept import circumstances, left_out, stories
+from vpatch.upkeep.report.lead import lead_of
+from vpatch.upkeep.report.told import grouped
 from vpatch.values.base import version_of
 from vpatch.values.paths import printable
 from vpatch.values.span import verdict_of
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from vpatch.upkeep.report.page import Page, Stand
+    from vpatch.upkeep.nightly.told import Told
+    from vpatch.upkeep.report.page import Page
     from vpatch.values.facts import PullRequest
-    from vpatch.values.news import News
     from vpatch.values.patch import Patch
     from vpatch.values.span import Cell
 
@@ -40,16 +43,14 @@ _SIGNS = {
 """For each verdict a sign, as `matrix` has it, and what it means."""
 
 
-def render(
-    page: Page, *, project: str, made: datetime, news: Sequence[News] | None = None
-) -> str:
+def render(page: Page, *, project: str, made: datetime, told: Told | None = None) -> str:
     """Return the page.
 
     Args:
         page: What it tells.
         project: Address of the upstream project, for links.
         made: When that was gathered.
-        news: What changed since the last look; None where nobody looked.
+        told: What the last night told; None where there was none.
     """
     loader = PackageLoader("vpatch.upkeep", "report", encoding="utf-8")
     jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -68,7 +69,10 @@ def render(
         # An address of any other kind could run something when it is followed.
         links=project.startswith(("https://", "http://")),
         made=made,
-        news=news,
+        zone=_zone(made),
+        lead=lead_of(page),
+        told=told,
+        news=grouped(told, page) if told else [],
         page=page,
         matrix=matrix,
         rows=rows,
@@ -76,7 +80,10 @@ def render(
         newest=newest,
         lost=[row for row in rows if newest and not Verdict(dict(row.cells)[newest]).good],
         order=drawn(page.patches, page.links or ()),
-        stories=_stories(page.kept),
+        own={stand.base for stand in page.kept},
+        stories=stories(page.kept),
+        left_out=left_out(page.kept),
+        circumstances=circumstances(page.kept),
         watched=_watched(page),
         state=_state,
     )
@@ -153,39 +160,6 @@ def _merged(facts: PullRequest | None, bases: Sequence[str]) -> int | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Story:
-    """A patch through all kept series."""
-
-    patch: Patch
-    label: str
-    stands: list[tuple[str, str]]
-    """For each series a word, and what more there is to say."""
-
-
-def _stories(kept: Sequence[Stand]) -> list[_Story]:
-    found: dict[int | str, dict[str, Patch]] = {}
-    for patch in (patch for stand in kept for patch in stand.patches):
-        found.setdefault(patch.pr or patch.name, {})[patch.name] = patch
-    return [
-        _Story(patch, label(patch), [_stands(stand, patches) for stand in kept])
-        for patches in found.values()
-        for patch in [*patches.values()][-1:]
-    ]
-
-
-def _stands(stand: Stand, names: Iterable[str]) -> tuple[str, str]:
-    """Say what became of a pull request in a series, whose patch has one of some names."""
-    carried = {patch.name for patch in stand.patches}
-    for name in names:
-        if name in carried:
-            word = stand.proofs[name] if stand.proofs else "not at hand"
-            return word, printable(stand.shown.get(name, ""))
-        if why := stand.left_out.get(name):
-            return ("landed" if why.startswith("landed") else "left out"), printable(why)
-    return "", ""
-
-
 def _watched(page: Page) -> list[PullRequest]:
     carried = {patch.pr for stand in page.kept for patch in stand.patches}
     carried |= {patch.pr for patch in page.patches}
@@ -196,3 +170,8 @@ def _state(facts: PullRequest | None) -> str:
     if facts is None:
         return "not known"
     return f"{facts.state} {facts.merged_in}".strip()
+
+
+def _zone(made: datetime) -> str:
+    """Return the zone of a time by its distance from UTC: its letters may mean many."""
+    return f"UTC{made.isoformat()[-6:]}" if made.utcoffset() else "UTC"

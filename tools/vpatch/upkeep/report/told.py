@@ -1,0 +1,102 @@
+"""The news of a night, sorted for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vpatch.upkeep.report.data import keys_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vpatch.upkeep.nightly.seen import Noted
+    from vpatch.upkeep.nightly.told import Told
+    from vpatch.upkeep.report.page import Page
+
+_WORDS = {
+    "back": "back",
+    "carried": "series brought",
+    "closed": "closed",
+    "conflict": "no place",
+    "failure": "not looked at",
+    "follow-up": "follow-up",
+    "landed": "landed",
+    "merged": "merged",
+    "misplaced": "wrong place",
+    "needed": "needed again",
+    "open": "open again",
+    "proven": "proven again",
+    "pushed": "pushed to",
+    "release": "new release",
+    "released": "released",
+    "unproven": "proof failed",
+    "withdrawn": "withdrawn",
+}
+"""For each kind of news what people call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One of the news."""
+
+    word: str
+    """Its kind; empty where people have no word for it."""
+    pr: int | None
+    """The pull request that the text goes on about, where it begins with one."""
+    text: str
+    night: str
+    """When it was told, where that was another night than the last."""
+    key: str = ""
+    """With the base, what stands in an address for the cell that shows it; else empty."""
+    base: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """News that belong together."""
+
+    title: str
+    items: tuple[Item, ...]
+    wants: bool = False
+    """Whether they want a person."""
+
+
+def grouped(told: Told, page: Page) -> list[Group]:
+    """Return the news in their groups, those for a person first.
+
+    Args:
+        told: What the night told.
+        page: What else is on the page, to lead to a cell where one says the same.
+    """
+    cells = {
+        (patch.pr, base): (key, row[at]["verdict"])
+        for at, (patch, key) in enumerate(
+            zip(page.patches, keys_of(page.patches).values(), strict=True)
+        )
+        for base, row in page.matrix.rows.items()
+    }
+
+    def item(one: Noted) -> Item:
+        rest = one.text.removeprefix(f"#{one.pr}")
+        named = rest[:1] in (" ", ":")
+        key, verdict = cells.get((one.pr, one.base), ("", ""))
+        night = "" if one.night == told.night else one.night
+        return Item(
+            _WORDS.get(one.kind, ""),
+            one.pr if named else None,
+            rest.lstrip(": ") if named else one.text,
+            night,
+            *((key, one.base) if verdict == one.kind else ()),
+        )
+
+    def group(title: str, news: Iterable[Noted], *, wants: bool = False) -> Group:
+        return Group(title, tuple(map(item, news)), wants)
+
+    wanting = (one for one in told.news if one.wants_a_person)
+    groups = (
+        group("Wants a person", wanting, wants=True),
+        group("What else is new", (one for one in told.news if not one.wants_a_person)),
+        group("Told before, not merged yet", told.before),
+    )
+    return [one for one in groups if one.items]
