@@ -87,3 +87,18 @@ def test_without_a_repository(nights: Nights) -> None:
     (nights.folder / "build/nightly.json").write_text("{")
     with pytest.raises(VpatchError, match="what the last night saw is damaged"):
         last_told(nights.folder)
+
+
+def test_a_report_by_day(nights: Nights, tmp_path: Path) -> None:
+    """The page has the news of the night; where these are damaged, it goes without."""
+    path = tmp_path / "page.html"
+    nights.night()
+    nights.bureau.near.run("report", "--html", str(path))
+    assert TO_MAIN in path.read_text()
+    git(nights.folder, "switch", "-q", BRANCH)
+    (nights.folder / "patches/nightly.json").write_text("{")
+    nights.commit("Damage it")
+    ran = nights.bureau.near.run("report", "--html", str(path))
+    damage = "the page does not tell what changed: what the last night saw is damaged"
+    assert f"{damage}: nightly.json" in ran.err
+    assert "What changed" not in path.read_text()
