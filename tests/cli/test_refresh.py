@@ -300,7 +300,7 @@ def test_follow_ups_by_git_alone(bureau: Bureau) -> None:
     bureau.near.run("refresh")
     bureau.forge.revert(40101, by=40112)
     bureau.forge.api.remaining = 0
-    ran = bureau.near.run("refresh")
+    ran = bureau.near.run("refresh", status=3)
     assert "the rate limit is used up until" in ran.err
     assert "#40101: #40112 (Revert" in ran.out
 
@@ -312,12 +312,12 @@ def test_a_limit_in_the_middle(bureau: Bureau) -> None:
     bureau.forge.api.shut(40101)
     bureau.forge.api.shut(40102)
     bureau.forge.api.remaining = 1
-    ran = bureau.near.run("refresh")
+    ran = bureau.near.run("refresh", status=3)
     assert "nothing is known of #40102 and those after it" in ran.err
     assert f"#40102  Edit b        open, as of {TODAY}" in ran.out
     assert bureau.facts.count('state = "closed"') == 1
     assert bureau.facts.count('state = "open"') == 1
-    answer = bureau.near.json("refresh")
+    answer = bureau.near.json("refresh", status=3)
     assert [one["state"] for one in answer["pulls"]] == [None, None]
     assert all(one["head"] for one in answer["pulls"])
 
@@ -345,7 +345,7 @@ def test_one_that_github_refuses(bureau: Bureau) -> None:
     bureau.add("40102")
     bureau.forge.api.shut(40102)
     bureau.forge.api.refused = {40101: 451}
-    ran = bureau.near.run("refresh")
+    ran = bureau.near.run("refresh", status=3)
     assert "#40101: GitHub gave no answer (HTTP 451)" in ran.err
     assert "#40102  Edit b        closed" in ran.out
 

@@ -51,6 +51,9 @@ def command(
     \b
     Examples:
       vpatch refresh
+    Exit status: 0 nothing is left to be taken, 1 something that was pushed is, 3 not all could
+    be asked or read, whatever else is new.
+
       vpatch refresh 33303
       vpatch refresh 33303 --accept
     """
@@ -80,10 +83,10 @@ def command(
         news.number: _candidates(sheet, outlook, news) for news in found if news.has_ended
     }
     status = 1 if any(news.push and news.push.differs for news in left) else 0
-    if any(news.unseen or (news.state is None and not news.head) for news in found):
+    if refresh.unread or any(_is_partial(news) for news in found):
         status = 3
     if as_json:
-        _print_json(sheet, found, taken, candidates, ok=not status)
+        _print_json(sheet, found, taken, candidates, refresh.unread, ok=not status)
     else:
         _print(session, found, taken, candidates, accept=accept)
     return status
@@ -92,6 +95,12 @@ def command(
 def _numbers(session: Session, sheet: Sheet, pulls: tuple[str, ...]) -> list[int]:
     """Return the pull requests that are meant: those named, else all that are known."""
     carried = {patch.pr: None for patch in sheet.patches if patch.pr}
+def _is_partial(news: News) -> bool:
+    """Whether somebody who was asked of it told nothing."""
+    nothing = news.state is None and not news.head
+    return nothing or bool(news.unseen or news.unanswered)
+
+
     known = [*carried, *(number for number in session.facts if number not in carried)]
     if not known:
         raise BadInputError(
@@ -119,7 +128,13 @@ def _candidates(sheet: Sheet, outlook: Outlook, news: News) -> list[Candidate]:
 
 
 def _print_json(
-    sheet: Sheet, found: list[News], taken: Taken, candidates: Candidates, *, ok: bool
+    sheet: Sheet,
+    found: list[News],
+    taken: Taken,
+    candidates: Candidates,
+    unread: Mapping[str, str],
+    *,
+    ok: bool,
 ) -> None:
     answer = [
         {
@@ -139,11 +154,18 @@ def _print_json(
             "unseen": news.unseen or None,
             "accepted": news.number in taken.accepted,
             "follow_ups": [one.as_json() for one in candidates.get(news.number, [])],
+            "unanswered": news.unanswered or None,
         }
         for news in found
     ]
     show.print_json(
-        {"base": sheet.base.as_json(), "series": sheet.name, "pulls": answer, "ok": ok}
+        {
+            "base": sheet.base.as_json(),
+            "series": sheet.name,
+            "pulls": answer,
+            "unread": unread,
+            "ok": ok,
+        }
     )
 
 
@@ -179,7 +201,7 @@ def _word(news: News, taken: Taken) -> str:
     if news.unseen:
         return "pushed, not looked at"
     if news.push is None:
-        return "" if news.head else "no answer"
+        return "no answer" if news.unanswered or not news.head else ""
     return "pushed" if news.push.differs else "pushed, the same change"
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.upstream import is_down
-from vpatch.values.errors import VpatchError
+from vpatch.values.errors import DownError, VpatchError
 from vpatch.values.followups import candidates
 
 if TYPE_CHECKING:
@@ -20,20 +19,23 @@ HISTORY = "upstream's commits"
 
 
 def look_up(
-    upstream: Upstream, ended: Mapping[int, str]
+    upstream: Upstream, ended: Mapping[int, str], down: DownError | None = None
 ) -> tuple[dict[int, list[Candidate]], dict[int, str], dict[str, str]]:
     """Read threads, and the messages of upstream's commits.
 
     Args:
         upstream: Who can be asked.
         ended: Pull requests, and the commit by which each was merged, where it was.
+        down: Why GitHub need not be asked, where that is known.
 
     Returns:
         What may follow each up, the first release that has each, and why what was not read.
         Of whom nobody could be asked, nothing is told.
     """
     unread: dict[str, str] = {}
-    threads = _threads(upstream, ended, unread)
+    if down:
+        unread = {f"#{number}": _not_read(down) for number in ended}
+    threads = {} if down else _threads(upstream, ended, unread)
     spoken = _history(upstream, ended, unread)
     found = {
         number: candidates(
@@ -64,15 +66,19 @@ def _threads(
         try:
             found[number] = upstream.github.thread(number)
         except VpatchError as error:
-            reason = f"its thread was not read: {error}"
+            reason = _not_read(error)
             unread[f"#{number}"] = reason
-            if is_down(error):
+            if isinstance(error, DownError):
                 unread |= {f"#{one}": reason for one in ended if one not in found}
                 rest = f"the threads of #{number} and those after it were not read"
                 upstream.say(f"{error}; {rest}")
                 break
             upstream.say(f"{error}; the thread of #{number} was not read")
     return found
+
+
+def _not_read(error: VpatchError) -> str:
+    return f"its thread was not read: {error}"
 
 
 def _history(

@@ -55,6 +55,8 @@ class News:
     push: Push | None
     unseen: str = ""
     """Why what was pushed could not be looked at; empty where it could, or nothing was."""
+    unanswered: str = ""
+    """Why GitHub told nothing of it; empty where it did, or where there is none to ask."""
     release: str = ""
     """The first release that has it, where that is found."""
 

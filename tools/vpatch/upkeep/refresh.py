@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from vpatch.jobs.incoming import Terms, compared, of_pull
 from vpatch.upkeep.followups import look_up
 from vpatch.upkeep.news import News, Push
-from vpatch.upkeep.upstream import is_down
-from vpatch.values.errors import BadInputError, RefusedError, VpatchError
+from vpatch.values.errors import BadInputError, DownError, RefusedError, VpatchError
 from vpatch.values.paths import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from vpatch.jobs.bases import Bases
     from vpatch.upkeep.arrange import Sheet
@@ -49,6 +48,9 @@ class Refresh:
         self._outlook = outlook
         self._failure: VpatchError | None = None
         self.unread: dict[str, str] = {}
+        self._down: DownError | None = None
+        self._lost: VpatchError | None = None
+        self._unanswered: dict[int, str] = {}
         """By what may have told of follow-ups, as ``#7``, why it was not read."""
 
     def look(self, numbers: Collection[int]) -> list[News]:
@@ -65,7 +67,7 @@ class Refresh:
         ]
         return self._followed(found)
 
-    def _states(self, numbers: Iterable[int]) -> dict[int, PullState]:
+    def _states(self, numbers: Collection[int]) -> dict[int, PullState]:
         """Ask GitHub, as long as it answers."""
         github, say = self._upstream.github, self._upstream.say
         found: dict[int, PullState] = {}
@@ -78,7 +80,11 @@ class Refresh:
                 found[number] = github.pull(number)
             except VpatchError as error:
                 self._failure = error
-                if is_down(error):
+                self._unanswered[number] = str(error)
+                if isinstance(error, DownError):
+                    self._down = error
+                    rest_of = (one for one in numbers if one not in found)
+                    self._unanswered |= dict.fromkeys(rest_of, str(error))
                     rest = f"nothing is known of #{number} and those after it"
                     say(f"{error} ({error.hint}); {rest}")
                     break
@@ -110,14 +116,18 @@ class Refresh:
 
     def _news(self, number: int, state: PullState | None, head: str | None) -> News:
         patches, known = self._sheet.of(number), self._facts.get(number)
-        found = News(number, patches, known, state, head or "", None)
+        unanswered = "" if state else self._unanswered.get(number, "")
+        found = News(number, patches, known, state, head or "", None, unanswered)
         reviewed = found.reviewed
         if not (head and reviewed and head != reviewed and self._upstream.pulls):
             return found
         try:
+        if self._lost:
+            return replace(found, unseen=str(self._lost))
             return replace(found, push=self._push(number, reviewed, state))
         except VpatchError as error:
             return replace(found, unseen=str(error))
+            self._lost = error if isinstance(error, DownError) else None
 
     def _push(self, number: int, reviewed: str, state: PullState | None) -> Push | None:
         """Compare what was reviewed with what is there."""
@@ -147,7 +157,7 @@ class Refresh:
             for news in found
             if news.has_ended
         }
-        candidates, releases, self.unread = look_up(self._upstream, ended)
+        candidates, releases, self.unread = look_up(self._upstream, ended, self._down)
         self._outlook.follow_ups |= candidates
         return [replace(news, release=releases.get(news.number, "")) for news in found]
 

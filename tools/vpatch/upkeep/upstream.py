@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from vpatch.values.pull import Pull, PullState
 
 
-def is_down(error: VpatchError) -> bool:
-    """Whether who gave no answer gives none to the next question either."""
-    from vpatch.doors.github import RateLimitError  # noqa: PLC0415, lazy: brings requests
-
-    # What the network itself refused was raised from an error of its own.
-    return isinstance(error, RateLimitError) or isinstance(error.__cause__, OSError)
-
-
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """Upstream, as far as it can be asked."""

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from vpatch import __version__
-from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.errors import BadInputError, DownError, VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +49,7 @@ _HEADERS = {
 }
 
 
-class RateLimitError(VpatchError):
+class RateLimitError(DownError):
     """GitHub answers no more for a while: whoever asks on has it last longer."""
 
 
@@ -102,6 +102,7 @@ class Api:
 
         Raises:
             BadInputError: There is nothing of that name, or it is not to be seen.
+            DownError: No answer, and none to any other question.
             VpatchError: No answer, or none that can be read.
         """
         address = self.address + question
@@ -184,13 +185,13 @@ class Api:
         try:
             return answer.result(_WHOLE)
         except (TimeoutError, requests.Timeout) as error:
-            raise VpatchError(
+            raise DownError(
                 f"no answer within {_WHOLE:.0f} s",
                 where=self.host,
                 hint="try again later; without it, vpatch knows what git tells",
             ) from error
         except requests.RequestException as error:
-            raise VpatchError(
+            raise DownError(
                 f"GitHub cannot be reached ({type(error).__name__})",
                 where=self.host,
                 hint="check the network; without it, vpatch knows what git tells",
@@ -223,12 +224,12 @@ class Api:
         words = body[:1000].decode("utf-8", "replace")
         if status == requests.codes.unauthorized:
             hint = "correct GITHUB_TOKEN or unset it: a public project needs none"
-            return VpatchError(
+            return DownError(
                 "GitHub does not know this token", where=self.host, hint=hint, detail=words
             )
         if status == requests.codes.forbidden and self._token:
             hint = "give GITHUB_TOKEN the right to read pull requests, or unset it"
-            return VpatchError(
+            return DownError(
                 "the token lacks the right to read this", where=what, hint=hint, detail=words
             )
         if status in (requests.codes.not_found, requests.codes.gone):
@@ -252,10 +253,10 @@ class Api:
             f"the rate limit is used up until {clock:%H:%M:%S}", where=self.host, hint=hint
         )
 
-    def _moved(self, address: str) -> VpatchError:
+    def _moved(self, address: str) -> DownError:
         hint = "if that is right, name the project by its new address"
         where = urlsplit(address).hostname or ""
-        return VpatchError("the project has moved to another server", where=where, hint=hint)
+        return DownError("the project has moved to another server", where=where, hint=hint)
 
 
 def _limited_until(reply: requests.Response, body: bytes) -> float | None:

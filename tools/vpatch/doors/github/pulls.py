@@ -37,7 +37,7 @@ class GitHub:
 
         Raises:
             BadInputError: There is none of that number, or it is not to be seen.
-            RateLimitError: GitHub answers no more for a while.
+            DownError: GitHub answers no question now.
             VpatchError: No answer, or none that can be read.
         """
         (found,) = self._api.ask(f"/pulls/{number}", f"#{number}")
@@ -51,7 +51,7 @@ class GitHub:
 
         Raises:
             BadInputError: There is none of that number.
-            RateLimitError: GitHub answers no more for a while.
+            DownError: GitHub answers no question now.
             VpatchError: No answer, or none that can be read.
         """
         found: list[Remark] = []
