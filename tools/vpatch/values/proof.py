@@ -54,6 +54,11 @@ class Case:
         """Whether it must hold with and without the patch."""
         return self.name.startswith(CONTROL)
 
+    @property
+    def function(self) -> str:
+        """The test without the values that it was given."""
+        return self.name.partition("[")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class TestRun:
@@ -83,10 +88,12 @@ class TestRun:
     @property
     def skipped(self) -> str:
         """The tests that could not be run, and why; empty where all were."""
-        found: dict[str, list[str]] = {}
+        ran = {case.function for case in self.cases if case.state is not State.SKIPPED}
+        found: dict[str, dict[str, None]] = {}
         for case in self.cases:
             if case.state is State.SKIPPED:
-                found.setdefault(case.message, []).append(case.name)
+                name = case.name if case.function in ran else case.function
+                found.setdefault(case.message, {})[name] = None
         return "; ".join(f"{', '.join(names)} ({why})" for why, names in found.items())
 
     def as_json(self) -> dict[str, Any]:

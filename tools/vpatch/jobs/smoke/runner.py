@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 _SHOWN = 300
 """Characters of a failing test's message that are kept."""
-_NOISE = re.compile(r" at 0x[0-9a-f]+|Use -v to get more diff")
+_NOISE = re.compile(
+    r" at 0x[0-9a-f]+|Use -v to get more diff"
+    r"|\[\+\d+ more lines?; full report in element text\]"
+)
 """What is another in each run, and what is for the one who ran pytest."""
 
 
