@@ -117,7 +117,7 @@ class Refresh:
     def _news(self, number: int, state: PullState | None, head: str | None) -> News:
         patches, known = self._sheet.of(number), self._facts.get(number)
         unanswered = "" if state else self._unanswered.get(number, "")
-        found = News(number, patches, known, state, head or "", None, unanswered)
+        found = News(number, patches, known, state, head or "", None, unanswered=unanswered)
         reviewed = found.reviewed
         if not (head and reviewed and head != reviewed and self._upstream.pulls):
             return found

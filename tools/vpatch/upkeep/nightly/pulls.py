@@ -31,7 +31,9 @@ _STATES = {
     "closed": "was closed, and not merged",
     "open": "is open again",
 }
+_ENDED = ("closed", "merged")
 _WHAT = "the pull requests"
+_STATES_OF_ALL = "the states of the pull requests"
 
 
 def look_at_pulls(
@@ -61,14 +63,7 @@ def look_at_pulls(
         refresh = Refresh(facts, bases, sheet, upstream, kept)
         found = refresh.look(numbers)
         kept.save(outlook)
-        carried = [patch.pr for patch in sheet.patches]
-        for news in found:
-            noted = news.known.follow_ups if news.known else ()
-            name = f"#{news.number}"
-            with diary.looking_at(name):
-                if unseen := _unseen(news, upstream) or refresh.unread.get(name):
-                    diary.failed(name, unseen)
-                _compare(news, kept.candidates(news.number, noted, carried), diary)
+        _tell(found, refresh, kept, [patch.pr for patch in sheet.patches], diary)
         with diary.looking_at(HISTORY):
             if unread := refresh.unread.get(HISTORY):
                 diary.failed(HISTORY, unread)
@@ -77,13 +72,34 @@ def look_at_pulls(
         changes = Changeset(folder.root, diary.say)
         with changes.held():
             changes.put(taken.contents)
+    if _WHAT in diary.new.failures:
+        one_by_one = [what for what in diary.old.failures if what.startswith("#")]
+        diary.unasked(*one_by_one, _STATES_OF_ALL, HISTORY)
 
 
-def _unseen(news: News, upstream: Upstream) -> str:
-    """Return why a pull request could not be looked at, or not at all of it."""
-    if upstream.github and news.state is None:
-        return f"{upstream.github.host} told nothing of it"
-    return news.unseen
+def _tell(
+    found: Sequence[News],
+    refresh: Refresh,
+    kept: Outlook,
+    carried: Sequence[int | None],
+    diary: Diary,
+) -> None:
+    """Tell of each; if GitHub told nothing of any, that is one failure, not as many."""
+    silent = len(found) > 1 and all(news.unanswered for news in found)
+    with diary.looking_at(_STATES_OF_ALL):
+        if silent:
+            diary.failed(_STATES_OF_ALL, found[0].unanswered)
+    for news in found:
+        name, noted = f"#{news.number}", news.known.follow_ups if news.known else ()
+        unseen = news.unseen
+        if silent:
+            diary.unasked(name)
+        else:
+            unseen = unseen or news.unanswered or refresh.unread.get(name, "")
+        with diary.looking_at(name):
+            if unseen:
+                diary.failed(name, unseen)
+            _compare(news, kept.candidates(news.number, noted, carried), diary)
 
 
 def _is_learned(news: News) -> bool:
@@ -102,16 +118,18 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
     before = old or PullSeen(
         known.state if known else "", news.reviewed, known.merged_in if known else "", []
     )
-    now = PullSeen(before.state, news.head or before.head, before.release, [])
+    now = PullSeen(before.state, before.head, before.release, [])
     tell = _teller(news, diary)
     if news.state and news.state.state != before.state:
         now.state = news.state.state
-        if now.state != "open" or before.state in ("closed", "merged"):
+        if now.state != "open" or before.state in _ENDED:
             tell(now.state, _STATES[now.state])
     if news.release and news.release != before.release:
         now.release = news.release
         tell("released", f"is in {news.release}")
-    if news.head and news.head != before.head and now.state not in ("merged", "closed"):
+    # What is pushed to one that has ended is told if it opens again.
+    if news.head and news.head != before.head and now.state not in _ENDED:
+        now.head = news.head
         _tell_push(news, before.head, tell)
     now.follow_ups = sorted({*before.follow_ups, *(one.pr for one in candidates)})
     new = [one for one in candidates if one.pr not in before.follow_ups]

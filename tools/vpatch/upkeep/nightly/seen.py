@@ -145,6 +145,7 @@ class Diary:
         # Those of a night that was killed when it had kept them are still to be told.
         self.news = [one for one in old.news if not one.told]
         self._merged = merged
+        self._looked: set[str] = set()
 
     def tell(self, kind: str, text: str, *, pr: int | None = None, base: str = "") -> None:
         """Note something new."""
@@ -164,6 +165,7 @@ class Diary:
         except VpatchError as error:
             self.failed(what, str(error))
             return
+        self._looked.add(what)
         if what in self.old.failures and what not in self.new.failures:
             self.tell("back", f"could look at {what} again")
 
@@ -174,6 +176,11 @@ class Diary:
         if what not in self.old.failures and what not in self.new.failures:
             self.tell("failure", text)
         self.new.failures[what] = reason
+
+    def unasked(self, *names: str) -> None:
+        """Keep the failures of what nobody could be asked of: they are not over."""
+        for what in self.old.failures.keys() & set(names) - self._looked:
+            self.new.failures.setdefault(what, self.old.failures[what])
 
     def close(self) -> None:
         """End the night: keep its news, behind those that are not merged yet.
