@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from forge import Commits
+
 TODAY = datetime.now(UTC).date()
 
 
@@ -72,10 +74,43 @@ def test_one_that_another_needs_stays(bureau: Bureau) -> None:
     before = bureau.state()
     ran = bureau.near.run("drop", "40101", status=1)
     assert "a patch of the series has no place: 40104-on-top.patch" in ran.err
-    assert "hint: drop it as well" in ran.err
+    assert "hint: drop it as well, then vpatch add it again" in ran.err
     assert bureau.state() == before
     bureau.near.run("drop", "40101", "40104")
     bureau.near.run("check")
+
+
+def test_one_whose_lines_stand_near(bureau: Bureau) -> None:
+    """What stands behind it, two lines on, is merged through the series as it was."""
+    bureau.forge.open(40104, "Near", edited(A, l9="nine"))
+    bureau.add("40104")
+    assert " seven\n" in bureau.text("40104-near.patch")
+    ran = bureau.near.run("drop", "40101")
+    assert "#40104 merged: merged through the series as it was" in ran.out
+    assert "wrote 40104-near.patch anew, which stood behind it" in ran.out
+    text = bureau.text("40104-near.patch")
+    assert "seven" not in text
+    assert "-line 9\n+nine\n" in text
+    assert "Rebased-From: the series" not in text
+    bureau.near.run("check")
+
+
+def test_what_stands_thrice_stays_where_it_is(bureau: Bureau) -> None:
+    """With lines gone before it, a patch fits into the wrong one of several like places too."""
+    nine, five = lines(1, 9), lines(1, 9, l5="five")
+    bureau.forge.land("Write it thrice", {B: nine * 3})
+    bureau.forge.release("v0.15.0")
+    bureau.near.run("drop", "40101", "40102", "40103")
+    (bureau.patches / "series").unlink()
+    top = "top\n" * 9
+    bureau.forge.open(40104, "Top", [("x", {B: top + nine * 3})])
+    change: Commits = [("x", {B: top + nine + five + nine})]
+    bureau.forge.open(40105, "Five", change, start="topic-40104")
+    for number in ("40104", "40105"):
+        bureau.near.run("add", number, "--base", "v0.15.0")
+    bureau.near.run("drop", "40104", "--base", "v0.15.0")
+    text = (bureau.near.folder / "patches/v0.15.0/40105-five.patch").read_text()
+    assert "@@ -11,7 +11,7 @@" in text, "line 20, where it stood, has the same words"
 
 
 def test_the_parts_of_one_go_together(bureau: Bureau) -> None:

@@ -78,6 +78,7 @@ def test_a_push_is_shown_first_and_taken_on_request(bureau: Bureau) -> None:
     ran = bureau.near.run("refresh", "40101", status=1)
     assert f"#40101 went from {reviewed[:12]} to {head[:12]}; what is different:" in ran.out
     assert "++SEVEN" in ran.out
+    assert "the first sign: - as reviewed, + as pushed; the second: the change" in ran.out
     assert "refresh 40101 --accept" in ran.out
     assert refresh(bureau, "40101", "--accept")["accepted"] is True
     assert bureau.series == [NAME]
@@ -202,6 +203,49 @@ def test_one_that_stands_on_another(bureau: Bureau) -> None:
     bureau.near.run("refresh", "40102", status=1)
     assert refresh(bureau, "40102", "--accept")["accepted"] is True
     assert "-seven\n+seven and most\n" in bureau.text("40102-on-top.patch")
+
+
+def test_one_behind_it_whose_lines_stand_near(bureau: Bureau) -> None:
+    """It is merged through the series as it was, and that is said; both can be taken too."""
+    bureau.forge.open(40102, "Near", edited(A, l9="nine"))
+    bureau.add("40102")
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    bureau.forge.push(40102, [("More", {A: lines(1, 40, l9="NINE")})])
+    bureau.near.run("refresh", "40101", status=1)
+    ran = bureau.near.run("refresh", "40101", "--accept")
+    assert "#40102 merged: merged through the series as it was" in ran.out
+    assert " SEVEN\n line 8\n-line 9\n+nine\n" in bureau.text("40102-near.patch")
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="Seven")})])
+    bureau.near.run("refresh", status=1)
+    bureau.near.run("refresh", "--accept")
+    assert " Seven\n line 8\n-line 9\n+NINE\n" in bureau.text("40102-near.patch")
+    bureau.near.run("check")
+
+
+def test_words_of_ones_own_are_kept(bureau: Bureau) -> None:
+    """A note that a person wrote into the message stays, and the commit that is carried."""
+    text = bureau.text(NAME).replace("\nUpstream-PR", "\nNote: only half of it.\n\nUpstream-PR")
+    (bureau.patches / NAME).write_text(text)
+    bureau.near.run("check", "--fix")
+    head = bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    bureau.near.run("refresh", status=1)
+    assert refresh(bureau, "--accept")["accepted"] is True
+    text = bureau.text(NAME)
+    assert "\nNote: only half of it.\n\nUpstream-PR: " in text
+    assert f"\nUpstream-Head: {head}\n" in text
+    assert "+SEVEN" in text
+
+
+@pytest.mark.parametrize("how", ["empty", "tests alone"])
+def test_nothing_is_left_of_it(bureau: Bureau, how: str) -> None:
+    """Where its author took all of it back, that is said, with the way out."""
+    rest = {A: lines(1, 40)} | ({"tests/test_a.py": "a = 2\n"} if how != "empty" else {})
+    bureau.forge.push(40101, [("Take it back", rest)])
+    ran = bureau.near.run("refresh", status=1)
+    assert "nothing is left of it but what is left out" in ran.out
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert "error: nothing is left of #40101 as it is now" in ran.err
+    assert "hint: vpatch drop 40101" in ran.err
 
 
 def test_work_of_ones_own_is_not_undone(bureau: Bureau) -> None:

@@ -62,10 +62,12 @@ def command(
                 "series": sheet.name,
                 "dropped": list(found.names),
                 "rewritten": list(found.rewritten),
+                "merged": [result.as_json() for result in found.merged],
                 "ok": True,
             }
         )
         return 0
+    show.print_notes(found.merged)
     for name in found.names:
         click.echo(f"dropped {session.root / sheet.place / name}")
     for name in found.rewritten:

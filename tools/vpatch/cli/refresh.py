@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     Candidates = Mapping[int, list[Candidate]]
 
+_COLOURS = {"-": "red", "+": "green", "@": "cyan"}
+"""Of a difference's lines, by their first sign."""
+
 _DIGITS = 12
 """Of a commit's id, for people."""
 
@@ -48,12 +51,12 @@ def command(
     the reviewed head, and taken with --accept by a later call: nobody takes what he has not
     seen. For what was merged or closed, what may fix or replace it is named.
 
-    \b
-    Examples:
-      vpatch refresh
     Exit status: 0 nothing is left to be taken, 1 something that was pushed is, 3 not all could
     be asked or read, whatever else is new.
 
+    \b
+    Examples:
+      vpatch refresh
       vpatch refresh 33303
       vpatch refresh 33303 --accept
     """
@@ -92,15 +95,15 @@ def command(
     return status
 
 
-def _numbers(session: Session, sheet: Sheet, pulls: tuple[str, ...]) -> list[int]:
-    """Return the pull requests that are meant: those named, else all that are known."""
-    carried = {patch.pr: None for patch in sheet.patches if patch.pr}
 def _is_partial(news: News) -> bool:
     """Whether somebody who was asked of it told nothing."""
     nothing = news.state is None and not news.head
     return nothing or bool(news.unseen or news.unanswered)
 
 
+def _numbers(session: Session, sheet: Sheet, pulls: tuple[str, ...]) -> list[int]:
+    """Return the pull requests that are meant: those named, else all that are known."""
+    carried = {patch.pr: None for patch in sheet.patches if patch.pr}
     known = [*carried, *(number for number in session.facts if number not in carried)]
     if not known:
         raise BadInputError(
@@ -151,10 +154,10 @@ def _print_json(
             }
             if news.push
             else None,
+            "unanswered": news.unanswered or None,
             "unseen": news.unseen or None,
             "accepted": news.number in taken.accepted,
             "follow_ups": [one.as_json() for one in candidates.get(news.number, [])],
-            "unanswered": news.unanswered or None,
         }
         for news in found
     ]
@@ -179,6 +182,7 @@ def _print(
 ) -> None:
     rows = [(f"#{news.number}", news.title, _state(news), _word(news, taken)) for news in found]
     show.print_table(("PR", "Title…", "Upstream", "News"), rows)
+    show.print_notes(taken.merged)
     for news in found:
         if news.unseen:
             show.print_note(f"#{news.number} is at {news.head[:_DIGITS]}: {news.unseen}")
@@ -217,15 +221,22 @@ def _print_push(session: Session, news: News, *, accept: bool) -> None:
             f"#{news.number} went from {was} to {now} with the same change; to note it: {then}"
         )
         return
-    if push.old is None:
+    if push.empty:
         show.print_note(
-            f"#{news.number} went from {was}, which is lost, to {now}; the whole change is:"
+            f"#{news.number} went from {was} to {now}, and nothing is left of it but what is "
+            f"left out: {session.call} drop {news.number}"
         )
-    else:
-        show.print_note(f"#{news.number} went from {was} to {now}; what is different:")
+        return
+    what = f"{was} to {now}; what is different:"
+    if push.old is None:
+        what = f"{was}, which is lost, to {now}; the whole change is:"
+    show.print_note(f"#{news.number} went from {what}")
     click.echo()
-    show.echo(push.difference.rstrip("\n"))
+    for line in push.difference.rstrip("\n").split("\n"):
+        show.echo(line, colour=_COLOURS.get(line[:1]))
     click.echo()
+    if push.old:
+        show.print_note("the first sign: - as reviewed, + as pushed; the second: the change")
     if accept:
         show.print_note(
             f"#{news.number} is not taken: this is shown for the first time. "

@@ -53,9 +53,10 @@ _COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
 """What GitHub's runner obeys in the words of a step (actions/runner, ActionCommand.cs)."""
 
 
-def echo(text: str, *, err: bool = False) -> None:
+def echo(text: str, *, err: bool = False, colour: str | None = None) -> None:
     """Print text in which words of others may be."""
-    click.echo(_unbidden(printable(text)), err=err)
+    plain = _unbidden(printable(text))
+    click.echo(click.style(plain, fg=colour) if colour else plain, err=err)
 
 
 def _unbidden(text: str) -> str:

@@ -217,7 +217,7 @@ def of_patches(
         number = part if len(patches) > 1 else None
         called = file_name(title_of(subject), terms.number, number)
         diff = b"".join(file.text() for file in kept)
-        found.append(read_patch(called, _trailed(repo, mail, trailers).around(diff)))
+        found.append(read_patch(called, trailed(repo, mail, trailers).around(diff)))
     return Incoming(tuple(found), None, tuple(sorted(left_out)))
 
 
@@ -283,7 +283,7 @@ def _trailers(terms: Terms, head: str) -> dict[str, str]:
     return {"Upstream-PR": terms.url, "Upstream-Head": head}
 
 
-def _trailed(repo: Repo, mail: Mail, trailers: Mapping[str, str]) -> Mail:
+def trailed(repo: Repo, mail: Mail, trailers: Mapping[str, str]) -> Mail:
     """Set trailers of a mail; git reads them behind a title alone."""
     title = "x\n\n"
     message = with_trailers(repo, title + decode(mail.message), trailers)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vpatch.jobs.incoming import of_commits, of_pull
+from vpatch.jobs.incoming import of_commits, of_pull, trailed
 from vpatch.upkeep.arrange import Arranged, Change
 from vpatch.upkeep.refresh import terms_for
 from vpatch.upkeep.rewrite import Form, rewrite
+from vpatch.values.envelope import mail_of
 from vpatch.values.errors import RefusedError
 from vpatch.values.patch import read_patch
 from vpatch.values.series import Series
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vpatch.upkeep.upstream import Upstream
     from vpatch.values.patch import Patch
     from vpatch.values.pull import Pull
+    from vpatch.values.verdict import Replay, Result
 
 _AGAIN = "vpatch drop it, then vpatch add it again: there a conflict can be solved"
 
@@ -36,6 +38,8 @@ class Taken:
     """The files to write, by their paths below the project's folder."""
     accepted: tuple[int, ...]
     """Pull requests whose new head was taken."""
+    merged: tuple[Result, ...] = ()
+    """What became of patches behind them that had to be merged for that."""
 
 
 class Accept:
@@ -74,42 +78,67 @@ class Accept:
                 return Taken(change.contents(made, {}, learned), ())
             patches = list(self._sheet.patches)
             lines: dict[str, str] = {}
+            merged: dict[str, Result] = {}
             for news in taken:
                 assert news.push is not None  # noqa: S101, for mypy: it was chosen above
                 if news.patches:
-                    lines |= self._renew(change, patches, news)
+                    patches, told = self._renew(change, patches, news)
+                    merged |= {result.patch.name: result for result in told}
+                    lines |= self._lines(patches, news)
                 learned.setdefault(news.number, {})["head"] = news.push.new.head
             made = change.arrange(patches, _AGAIN)
             contents = change.contents(made, lines, learned)
-            return Taken(contents, tuple(news.number for news in taken))
+            accepted = tuple(news.number for news in taken)
+            told = [merged[patch.name] for patch in patches if patch.name in merged]
+            return Taken(contents, accepted, tuple(told))
 
-    def _renew(self, change: Change, patches: list[Patch], news: News) -> dict[str, str]:
-        """Put a new head in the place of the old one; return the lines that this changes."""
-        push, group = news.push, news.patches
+    def _renew(
+        self, change: Change, patches: Sequence[Patch], news: News
+    ) -> tuple[list[Patch], list[Result]]:
+        """Put a new head in the place of the old one."""
+        push, number = news.push, news.number
         assert push is not None  # noqa: S101, for mypy: the caller chose so
-        at = patches.index(group[0])
-        before = patches[:at]
-        tree = self._reviewed_tree(change, before, news)
-        new = change.fit(before, self._incoming(change, before, push.new, news))
+        was = self._reviewed(change, news)
+        at = self._place(patches, news)
+        before = patches[: at.start]
+        incoming = self._incoming(change, before, push.new, news)
+        if not incoming.patches:
+            what = f"nothing is left of #{number} as it is now"
+            raise RefusedError(what, hint=f"vpatch drop {number}")
+        new = change.fit(before, _in_own_words(change, incoming, was, news))
         lost = next((one for one in new.results if not one.verdict.good), None)
         if lost:
-            what = f"the new head of #{news.number} has no place"
+            what = f"the new head of #{number} has no place"
             raise RefusedError(what, where=lost.cause, hint=_AGAIN)
-        if not push.differs and new.tree != tree:
+        if not push.differs and self._fits(change, push.new, news).tree != was.tree:
             # Line numbers alone were not shown to anybody.
-            what = f"the lines of #{news.number} are the same, and would stand elsewhere"
-            raise RefusedError(what, where=group[0].name, hint=_AGAIN)
+            what = f"the lines of #{number} are the same, and would stand elsewhere"
+            raise RefusedError(what, where=news.patches[0].name, hint=_AGAIN)
         made = [
             read_patch(file.name, file.content)
             for file in rewrite(new, change.replays.repo, Form.NEW)
             if file
         ]
         if not made:
-            what = f"{self._sheet.base.name} has all of #{news.number} as it is now"
-            raise RefusedError(what, hint=f"vpatch drop {news.number}")
-        rest = [patch for patch in patches[at:] if patch not in group]
-        patches[:] = [*before, *made, *rest]
-        old, now = [p.name for p in group], [p.name for p in made]
+            what = f"{self._sheet.base.name} has all of #{number} as it is now"
+            raise RefusedError(what, hint=f"vpatch drop {number}")
+        return change.exchange(patches, at, made, _AGAIN)
+
+    def _place(self, patches: Sequence[Patch], news: News) -> slice:
+        """Return where a pull request's patches stand."""
+        names = [patch.name for patch in patches]
+        own = [patch.name for patch in news.patches]
+        at = names.index(own[0])
+        if names[at : at + len(own)] != own:
+            what = f"other patches stand among those of #{news.number}"
+            hint = f"put them together in {self._sheet.place}/series"
+            raise RefusedError(what, where=", ".join(own), hint=hint)
+        return slice(at, at + len(own))
+
+    def _lines(self, patches: Sequence[Patch], news: News) -> dict[str, str]:
+        """Return what stands in place of the old patches' lines in the series file."""
+        old = [patch.name for patch in news.patches]
+        now = [patch.name for patch in patches if patch.pr == news.number]
         if old == now:
             return {}
         gone = {name: f"# {name}: in the parts of #{news.number} above" for name in old[1:]}
@@ -127,19 +156,59 @@ class Accept:
         own = news.patches[0].name
         return replace(found, patches=tuple(replace(p, name=own) for p in found.patches))
 
-    def _reviewed_tree(self, change: Change, before: list[Patch], news: News) -> str:
-        """Return the tree that the reviewed head gives, which is that of what is carried.
+    def _fits(self, change: Change, pull: Pull, news: News) -> Replay:
+        """Put a head where the carried patches stand in the series as it is."""
+        before = self._sheet.patches[: self._sheet.patches.index(news.patches[0])]
+        return change.fit(before, self._incoming(change, before, pull, news))
+
+    def _reviewed(self, change: Change, news: News) -> Replay:
+        """Return the reviewed head on the series, which gives what is carried.
 
         Raises:
             RefusedError: A person changed the patch after it was taken.
         """
-        push, base = news.push, self._sheet.base
+        push, sheet = news.push, self._sheet
         if push and push.old:
-            was = change.fit(before, self._incoming(change, before, push.old, news))
-            carried = Series(base, (*before, *news.patches))
-            if was.ok and change.replays.replay(carried, base).tree == was.tree:
-                return was.tree
+            upto = sheet.patches.index(news.patches[-1]) + 1
+            carried = Series(sheet.base, sheet.patches[:upto])
+            was = self._fits(change, push.old, news)
+            if was.ok and change.replays.replay(carried, sheet.base).tree == was.tree:
+                return was
         what = f"#{news.number} is not as it was reviewed: it was changed by hand"
         if push and not push.old:
             what = f"whether #{news.number} was changed by hand is not to be told any more"
         raise RefusedError(what, where=news.patches[0].name, hint=_AGAIN)
+
+
+def _in_own_words(change: Change, incoming: Incoming, was: Replay, news: News) -> Incoming:
+    """Keep what a person wrote into the message of a carried patch.
+
+    Args:
+        change: The way to change the series.
+        incoming: The new head.
+        was: The reviewed head, as it was taken.
+        news: What is carried.
+
+    Raises:
+        RefusedError: It is in parts, and nothing tells where the words belong.
+    """
+    old = [_words(patch) for patch in was.series.patches]
+    if old == [_words(patch) for patch in news.patches]:
+        return incoming
+    if len(news.patches) > 1:
+        what = f"the messages of #{news.number} were changed by hand"
+        raise RefusedError(what, where=news.patches[0].name, hint=_AGAIN)
+    (carried,), (new,) = news.patches, incoming.patches
+    mail = mail_of(carried)
+    if mail is None:
+        return incoming
+    head = {"Upstream-Head": new.taken_from}
+    raw = trailed(change.replays.repo, mail, head).around(new.diff)
+    return replace(incoming, patches=(read_patch(carried.name, raw),))
+
+
+def _words(patch: Patch) -> str:
+    """Return the message of a patch but for what vpatch itself says in it of another base."""
+    lines = patch.body.strip().splitlines()
+    own = ("Rebased-From:", "Upstream-Head:", "Upstream-PR:")
+    return "\n".join(line for line in lines if not line.startswith(own)).strip()

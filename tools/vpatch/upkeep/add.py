@@ -248,14 +248,16 @@ class Add:
         if not new:
             return Added(number, found.results, taken.left_out, {})
         hint = "a patch behind the new one has no place any more: leave --after out"
-        made = change.arrange([*before, *new, *behind], hint)
+        at = slice(len(before), len(before))
+        patches, merged = change.exchange([*before, *behind], at, new, hint)
+        made = change.arrange(patches, hint)
         names = tuple(patch.name for patch in new)
         head = new[-1].taken_from
         if number and len(head) == _FULL:
             learned[number].setdefault("head", head)
         return Added(
             number,
-            found.results,
+            (*found.results, *merged),
             taken.left_out,
             change.contents(made, _lines(before, names, made.renamed), learned),
             names,

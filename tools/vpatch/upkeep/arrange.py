@@ -18,6 +18,7 @@ from vpatch.values.facts_file import with_facts
 from vpatch.values.patch import read_patch
 from vpatch.values.resolution import chosen
 from vpatch.values.series import Series, SeriesFile, read_series, series_text
+from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from vpatch.jobs.folder import Folder
     from vpatch.jobs.incoming import Incoming
     from vpatch.upkeep.replays import Replays
+    from vpatch.upkeep.rewrite import PatchFile
     from vpatch.values.patch import Patch
-    from vpatch.values.verdict import Replay
+    from vpatch.values.verdict import Replay, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,34 +131,81 @@ class Change:
             RefusedError: A patch of the series itself has no place.
         """
         base = self.sheet.base
-        first = self.replays.replay(Series(base, tuple(before)), base)
-        _refuse_lost(first, "vpatch check tells more of it; mend that first")
+        first = self._standing(before, "vpatch check tells more of it; mend that first")
         onto = Base(base.name, first.commit, "")
         solved = chosen(self._folder.all_resolutions(), onto)
         series = Series(incoming.home, incoming.patches)
         asked = self.replays.setting(series, onto, solved)
         return replay(replace(asked, home=lambda: home) if home else asked)
 
+    def exchange(
+        self, patches: Sequence[Patch], at: slice, new: Sequence[Patch], hint: str
+    ) -> tuple[list[Patch], list[Result]]:
+        """Put other patches in the place of some, and make those behind them fit again.
+
+        They stood on the series as it was. Through that they are merged where they do not fit
+        any more, and by that it is told where they belong: lines may stand in a file twice.
+
+        Args:
+            patches: The series.
+            at: The patches that go; none where new ones only come in.
+            new: Those that come.
+            hint: The way out where one behind them has no place any more.
+
+        Returns:
+            The series from now on, and what became of those behind that were merged.
+
+        Raises:
+            RefusedError: One behind them has no place any more, or would change nothing.
+        """
+        base, before, behind = self.sheet.base, patches[: at.start], tuple(patches[at.stop :])
+        if not behind:
+            return [*before, *new], []
+        was, now = (self._standing([*before, *part], hint) for part in (patches[at], new))
+        home = Base("the series as it was", was.commit, "")
+        onto = Base(base.name, now.commit, "")
+        asked = self.replays.setting(Series(home, behind), onto)
+        found = replay(replace(asked, home=lambda: home))
+        _refuse_lost(found, hint)
+        # It only makes room at home: nothing is rebased.
+        made = self._written(replace(found, series=Series(base, behind)), hint)
+        kept = [
+            patch if file.kept else read_patch(patch.name, file.content)
+            for patch, file in zip(behind, made, strict=True)
+        ]
+        told = [one for one in found.results if one.verdict is Verdict.MERGED]
+        return [*before, *new, *kept], told
+
+    def _standing(self, patches: Sequence[Patch], hint: str) -> Replay:
+        """Put patches of the series onto its base, where each must have its place."""
+        base = self.sheet.base
+        found = self.replays.replay(Series(base, tuple(patches)), base)
+        _refuse_lost(found, hint)
+        return found
+
+    def _written(self, found: Replay, hint: str) -> list[PatchFile]:
+        """Return the file of each patch, which must change something."""
+        made = rewrite(found, self.replays.repo, Form.SERIES)
+        for result, file in zip(found.results, made, strict=True):
+            if file is None:
+                what = "a patch of the series would change nothing"
+                raise RefusedError(what, where=result.patch.name, hint=hint)
+        return [file for file in made if file]
+
     def arrange(self, patches: Sequence[Patch], hint: str) -> Arranged:
         """Write the series with other patches than it had, and prove it to be clean.
 
         Args:
             patches: Its patches from now on.
-            hint: The way out where one of them has no place any more.
+            hint: The way out where one of them has no place.
 
         Raises:
-            RefusedError: One has no place any more, or changes nothing.
+            RefusedError: One has no place, or changes nothing.
         """
-        base = self.sheet.base
-        found = self.replays.replay(Series(base, tuple(patches)), base)
-        _refuse_lost(found, hint)
-        made = rewrite(found, self.replays.repo, Form.SERIES)
+        found = self._standing(patches, hint)
+        made = self._written(found, hint)
         prove(self.replays, found, made)
-        for patch, file in zip(patches, made, strict=True):
-            if file is None:
-                what = "a patch of the series would change nothing"
-                raise RefusedError(what, where=patch.name, hint=hint)
-        there = [(p.name, file) for p, file in zip(patches, made, strict=True) if file]
+        there = [(p.name, file) for p, file in zip(patches, made, strict=True)]
         return Arranged(
             {file.name: file.content for _, file in there},
             {name: file.name for name, file in there if name != file.name},

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from vpatch.upkeep.arrange import Change
+    from vpatch.values.verdict import Result
+
+_AGAIN = "drop it as well, then vpatch add it again: there a conflict can be solved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Dropped:
     """The patches that go, in order."""
     rewritten: tuple[str, ...]
     """Patches behind them that are written anew to close the gap."""
+    merged: tuple[Result, ...]
+    """What became of those that had to be merged for that."""
     contents: Mapping[str, bytes | None]
     """The files to write, by their paths below the project's folder."""
 
@@ -39,10 +44,18 @@ def drop(change: Change, names: Collection[str], why: str, day: date) -> Dropped
         RefusedError: A patch that stays has no place without them.
     """
     patches = change.sheet.patches
-    stay = [patch for patch in patches if patch.name not in names]
     gone = tuple(patch.name for patch in patches if patch.name in names)
+    stay = list(patches)
+    merged: dict[str, Result] = {}
+    # What stands on another one is to go before it.
+    for at in reversed(range(len(patches))):
+        if patches[at].name in names:
+            stay, told = change.exchange(stay, slice(at, at + 1), [], _AGAIN)
+            merged |= {one.patch.name: one for one in told}
     reason = f": {title_of(why)}" if why.strip() else ""
     lines = {name: f"# {name}: dropped on {day}{reason}" for name in gone}
-    made = change.arrange(stay, "drop it as well, or mend it first")
-    rewritten = tuple(p.name for p in stay if made.files.get(p.name) != p.raw)
-    return Dropped(gone, rewritten, change.contents(made, lines, {}))
+    made = change.arrange(stay, _AGAIN)
+    raw = {patch.name: patch.raw for patch in patches}
+    rewritten = tuple(p.name for p in stay if made.files.get(p.name) != raw[p.name])
+    results = tuple(merged[patch.name] for patch in stay if patch.name in merged)
+    return Dropped(gone, rewritten, results, change.contents(made, lines, {}))

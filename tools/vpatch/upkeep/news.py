@@ -30,6 +30,8 @@ class Push:
     """What is different, for people to read; all of it where the old head is lost."""
     differs: bool
     """Whether anything is but line numbers, and what is left out."""
+    empty: bool
+    """Whether nothing is left of it but what is left out."""
     shown: bool
     """Whether it was shown before."""
 
@@ -53,10 +55,10 @@ class News:
     head: str
     """Its last commit; empty where nobody tells."""
     push: Push | None
-    unseen: str = ""
-    """Why what was pushed could not be looked at; empty where it could, or nothing was."""
     unanswered: str = ""
     """Why GitHub told nothing of it; empty where it did, or where there is none to ask."""
+    unseen: str = ""
+    """Why what was pushed could not be looked at; empty where it could, or nothing was."""
     release: str = ""
     """The first release that has it, where that is found."""
 

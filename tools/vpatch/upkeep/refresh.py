@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vpatch.upkeep.outlook import Outlook
     from vpatch.upkeep.upstream import Upstream
     from vpatch.values.facts import PullRequest
-    from vpatch.values.pull import PullState
+    from vpatch.values.pull import Pull, PullState
 
 
 class Refresh:
@@ -47,10 +48,10 @@ class Refresh:
         self._upstream = upstream
         self._outlook = outlook
         self._failure: VpatchError | None = None
-        self.unread: dict[str, str] = {}
         self._down: DownError | None = None
         self._lost: VpatchError | None = None
         self._unanswered: dict[int, str] = {}
+        self.unread: dict[str, str] = {}
         """By what may have told of follow-ups, as ``#7``, why it was not read."""
 
     def look(self, numbers: Collection[int]) -> list[News]:
@@ -121,13 +122,13 @@ class Refresh:
         reviewed = found.reviewed
         if not (head and reviewed and head != reviewed and self._upstream.pulls):
             return found
-        try:
         if self._lost:
             return replace(found, unseen=str(self._lost))
+        try:
             return replace(found, push=self._push(number, reviewed, state))
         except VpatchError as error:
-            return replace(found, unseen=str(error))
             self._lost = error if isinstance(error, DownError) else None
+            return replace(found, unseen=str(error))
 
     def _push(self, number: int, reviewed: str, state: PullState | None) -> Push | None:
         """Compare what was reviewed with what is there."""
@@ -136,16 +137,16 @@ class Refresh:
             return None
         shown = self._outlook.shown.get(number) == new.head
         terms = terms_for(self._upstream, self._facts, number)
-        try:
+        old: Pull | None = None
+        with suppress(RefusedError):
             old = self._upstream.pull_at(new, reviewed)
-        except RefusedError:
-            with self._upstream.replays(self._bases, self._facts) as replays:
-                whole = of_pull(replays.repo, new, terms, source="").patches
-                text = "".join(decode(patch.diff) for patch in whole)
-            return Push(reviewed, new, None, text, differs=True, shown=shown)
         with self._upstream.replays(self._bases, self._facts) as replays:
-            text, differs = compared(replays.repo, old, new, terms)
-        return Push(reviewed, new, old, text, differs=differs, shown=shown)
+            whole = of_pull(replays.repo, new, terms, source="").patches
+            text, differs = "".join(decode(patch.diff) for patch in whole), True
+            if old:
+                text, differs = compared(replays.repo, old, new, terms)
+        empty = not whole
+        return Push(reviewed, new, old, text, differs=differs, empty=empty, shown=shown)
 
     def _followed(self, found: list[News]) -> list[News]:
         """Look for what follows those up that have ended, and for the release that has them."""

@@ -74,7 +74,9 @@ def rewrite(replay: Replay, made: Repo, form: Form) -> list[PatchFile | None]:
     wanted: list[int] = []
     for at, (result, change) in enumerate(zip(replay.results, replay.changes, strict=True)):
         if change and _keeps(result, change, form):
-            files[at] = PatchFile(result.patch.name, result.patch.raw, kept=True)
+            patch = result.patch
+            name = patch.name if patch.packed else _plain(patch.name, replay)
+            files[at] = PatchFile(name, patch.raw, kept=True)
         elif change:
             wanted.append(at)
     if wanted:
@@ -127,7 +129,7 @@ def listing(
         name = result.patch.name
         if file is None:
             instead[name] = _left_out(result, replay.base, facts)
-        elif not file.kept:
+        elif file.name != name:
             instead[name] = file.name
     text = series_text(replay.base, source, instead)
     named = [entry.name for entry in read_series(text, where="series").entries]

@@ -106,6 +106,11 @@ class Patch:
         return self.trailers.get("Upstream-Head", "")
 
     @property
+    def packed(self) -> bool:
+        """Whether its file is packed with gzip."""
+        return self.raw.startswith(_GZIP)
+
+    @property
     def chopped(self) -> bool:
         """Whether blank lines were put back at the end of a hunk."""
         return any(hunk.chopped for file in self.files for hunk in file.hunks)
