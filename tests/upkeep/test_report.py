@@ -321,7 +321,7 @@ def kept_of(
     names = [patch.name for patch in page.patches]
     by_name = dict(zip(names, verdicts, strict=False))
     said = dict(zip(names, proofs, strict=True)) if verdicts else None
-    stand = Stand(base, page.patches, {}, said, {names[0]: "on a day: why"}, by_name)
+    stand = Stand(base, page.patches, {}, said, {names[0]: "on a day"}, by_name)
     return replace(page, kept=(Stand("v0.0.9", (), {}, {}), stand, Stand("main", (), {}, None)))
 
 
@@ -348,10 +348,9 @@ def test_what_is_wrong_with_a_series_is_said_first() -> None:
     assert "newest series that is kept; v0.6.0 is newer." in told
     assert "Nothing wants" not in told
     assert wishes == [
-        "#1000 has no place on v0.6.0, which is newer than the newest series",
-        "#1001 has no place on v0.6.0, which is newer than the newest series",
-        "#1001 has no place on v0.1.0, the base that its series is kept for",
-        "#1000 its proof failed on v0.1.0: on a day: why",
+        "no place on v0.6.0, which is newer than the newest series: #1000, #1001",
+        "no place on v0.1.0, which their series is kept for: #1001",
+        "proof failed on v0.1.0: #1000",
     ]
     # Of another series than the matrix is of, nobody knows what it lacks there.
     other = kept_of(page_of(2, 6), clean, clean, proofs=["proven"] * 2, base="v0.2.0")

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class Wish:
     """Something that wants a person."""
 
-    label: str
     text: str
-    key: str = ""
-    """With the base, what stands for its cell in an address; empty where none shows it."""
-    base: str = ""
+    base: str
+    patches: tuple[tuple[str, str], ...]
+    """For each patch that it is about a label, and with the base what stands for its cell in an
+    address; empty where none shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +89,23 @@ def _beyond(page: Page) -> Iterator[Wish]:
     if not base or page.matrix.series != page.newest.base:
         return
     keys = keys_of(page.patches)
-    for patch, cell in zip(page.patches, page.matrix.rows[base], strict=True):
-        if not verdict_of(cell).good:
-            text = f"has no place on {base}, which is newer than the newest series"
-            yield Wish(label(patch), text, keys[patch.name], base)
+    cells = zip(page.patches, page.matrix.rows[base], strict=True)
+    lost = [patch for patch, cell in cells if not verdict_of(cell).good]
+    if lost:
+        text = f"no place on {base}, which is newer than the newest series"
+        yield Wish(text, base, tuple((label(patch), keys[patch.name]) for patch in lost))
 
 
 def _at_home(page: Page, stand: Stand) -> Iterator[Wish]:
     """Yield what is wrong with a series on the base that it is kept for."""
     shown = stand.base == page.matrix.series and stand.base in page.matrix.rows
     keys = keys_of(page.patches) if shown else {}
-    for patch in stand.lost:
-        text = f"has no place on {stand.base}, the base that its series is kept for"
-        yield Wish(label(patch), text, keys.get(patch.name, ""), stand.base)
-    for patch in stand.patches:
-        if stand.proofs and stand.proofs[patch.name] == Outcome.FAILED:
-            more = f": {told}" if (told := stand.shown.get(patch.name)) else ""
-            yield Wish(label(patch), f"its proof failed on {stand.base}{more}")
+    if stand.lost:
+        text = f"no place on {stand.base}, which their series is kept for"
+        lost = tuple((label(patch), keys.get(patch.name, "")) for patch in stand.lost)
+        yield Wish(text, stand.base, lost)
+    proofs = stand.proofs or {}
+    failed = [one for one in stand.patches if proofs.get(one.name) == Outcome.FAILED]
+    if failed:
+        text = f"proof failed on {stand.base}"
+        yield Wish(text, stand.base, tuple((label(patch), "") for patch in failed))
