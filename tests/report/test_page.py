@@ -139,6 +139,9 @@ def test_the_filter_takes_words_and_verdicts(reader: Reader, file: Path) -> None
     chip.click()
     expect(heads).to_have_text(["#103"])
     expect(chip).to_have_attribute("aria-pressed", "true")
+    ring = "e => [getComputedStyle(e).outlineColor, getComputedStyle(document.body).color]"
+    page.get_by_label("Filter").focus()
+    assert len(set(chip.evaluate(ring))) == 1
     expect(page.get_by_label("Filter")).to_have_value("landed")
     faded, whole = (
         cell(page, f"#103 on {name}").evaluate("e => getComputedStyle(e).backgroundColor")

@@ -25,6 +25,7 @@ from vpatch.upkeep.nightly import Noted
 from vpatch.upkeep.replays import opened
 from vpatch.upkeep.report import gather, render
 from vpatch.upkeep.report.data import broken
+from vpatch.upkeep.report.kept import Note, circumstances, left_out
 from vpatch.upkeep.report.order import links
 from vpatch.upkeep.report.page import Stand
 from vpatch.values import config
@@ -355,6 +356,25 @@ def test_what_is_wrong_with_a_series_is_said_first() -> None:
     # Of another series than the matrix is of, nobody knows what it lacks there.
     other = kept_of(page_of(2, 6), clean, clean, proofs=["proven"] * 2, base="v0.2.0")
     assert lead_in(html_of(other))[2] == []
+
+
+def test_what_is_the_same_is_told_once() -> None:
+    """Why a patch is left out by the bases, how proofs were run by the patches."""
+    one, two, three = page_of(3, 1).patches
+    run = {patch.name: "on a day" for patch in (one, two)}
+    kept = [
+        Stand("v0.1.0", (one, two), {three.name: "why"}, {}, run),
+        Stand("v0.2.0", (one, two), {three.name: "why"}, {}, run),
+        Stand("v0.3.0", (three,), {one.name: "why"}, {}, {three.name: "on a day"}),
+    ]
+    assert left_out(kept) == [
+        Note(("#1002",), ("v0.1.0", "v0.2.0"), "why"),
+        Note(("#1000",), ("v0.3.0",), "why"),
+    ]
+    assert circumstances(kept) == [
+        Note(("#1000", "#1001"), ("v0.1.0", "v0.2.0"), "on a day"),
+        Note(("#1002",), ("v0.3.0",), "on a day"),
+    ]
 
 
 def test_a_series_that_is_not_at_hand_or_empty() -> None:

@@ -67,35 +67,35 @@ def proof_word(word: str) -> str:
 def left_out(kept: Sequence[Stand]) -> list[Note]:
     """Return the patches that some series do not have, and why."""
     labels = {patch.name: label(patch) for stand in kept for patch in stand.patches}
-    return _grouped(
+    said = (
         (labels.get(name, printable(name)), stand.base, printable(why))
         for stand in kept
         for name, why in stand.left_out.items()
         if name not in {patch.name for patch in stand.patches}
     )
+    return [Note(names, bases, text) for names, bases, text in _grouped(said)]
 
 
 def circumstances(kept: Sequence[Stand]) -> list[Note]:
-    """Return when and with what the proofs were run."""
-    return _grouped(
-        (label(patch), stand.base, printable(stand.shown[patch.name]))
+    """Return when and with what the proofs were run: mostly all of a series at once."""
+    said = (
+        (stand.base, label(patch), printable(stand.shown[patch.name]))
         for stand in kept
         for patch in stand.patches
         if patch.name in stand.shown
     )
+    return [Note(names, bases, text) for bases, names, text in _grouped(said)]
 
 
-def _grouped(said: Iterable[tuple[str, str, str]]) -> list[Note]:
-    """Tell once what is the same of one patch on many bases, or of many on one."""
-    by_patch: dict[tuple[str, str], list[str]] = {}
-    for name, base, text in said:
-        by_patch.setdefault((name, text), []).append(base)
-    by_bases: dict[tuple[tuple[str, ...], str], list[str]] = {}
-    for (name, text), bases in by_patch.items():
-        by_bases.setdefault((tuple(bases), text), []).append(name)
-    return list(_notes(by_bases))
-
-
-def _notes(found: dict[tuple[tuple[str, ...], str], list[str]]) -> Iterator[Note]:
-    for (bases, text), labels in found.items():
-        yield Note(tuple(labels), bases, text)
+def _grouped(
+    said: Iterable[tuple[str, str, str]],
+) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], str]]:
+    """Tell once what is the same of one with many others, and then of many with these."""
+    others: dict[tuple[str, str], list[str]] = {}
+    for one, other, text in said:
+        others.setdefault((one, text), []).append(other)
+    ones: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (one, text), names in others.items():
+        ones.setdefault((tuple(names), text), []).append(one)
+    for (found, text), same in ones.items():
+        yield tuple(same), found, text
