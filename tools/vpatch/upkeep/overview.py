@@ -172,8 +172,7 @@ def _shown(by_base: Mapping[str, Shown | None]) -> Iterator[str]:
     """Yield what the proof showed and where, a clause for all bases where it is the same."""
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
     for base, one in by_base.items():
-        said = _said(one) if one else (_WORDS[Outcome.NOT_RUN], "")
-        when = f" ({escaped(one.circumstances)})" if one else ""
+        said, when = _said(one) if one else ((_WORDS[Outcome.NOT_RUN], ""), "")
         found.setdefault(said, {}).setdefault(when, []).append(base)
     order = [*_WORDS.values()]
     for words, more in sorted(found, key=lambda said: order.index(said[0])):
@@ -195,11 +194,13 @@ def _by_base(story: _Story, proofs: Proofs, bases: AbstractSet[str]) -> dict[str
     return {base: found[base] for base in in_order(found)}
 
 
-def _said(one: Shown) -> tuple[str, str]:
-    """Return the outcome in words, and what more there is to say of it."""
+def _said(one: Shown) -> tuple[tuple[str, str], str]:
+    """Return the outcome in words and its cause, and beside it when and with what it was."""
+    words, when = _WORDS[one.outcome], escaped(one.circumstances)
     if not one.outcome.good:
-        return _WORDS[one.outcome], f": {code(one.cause)}"
-    return _WORDS[one.outcome], f", {code(one.skipped)} not run there" if one.skipped else ""
+        return (words, f": {code(one.cause)}"), f" ({when})"
+    less = f"; not run: {code(one.skipped)}" if one.skipped else ""
+    return (words, ""), f" ({when}{less})"
 
 
 def _listed(names: Sequence[str]) -> str:
