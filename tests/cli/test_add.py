@@ -101,6 +101,23 @@ def test_the_whole_of_it_with_merges_in_between(bureau: Bureau) -> None:
     assert bureau.state() == before
 
 
+def test_whose_work_it_is(bureau: Bureau) -> None:
+    """One patch of several commits names all who made and signed them, each once."""
+    signed = "Signed-off-by: Ada <ada@example.org>"
+    made = f"Co-authored-by: Bob <bob@example.org>\n{signed}"
+    bureau.forge.open(40101, "Edit", [(f"Edit\n\nWhy.\n\n{made}", {A: lines(1, 40, l7="x")})])
+    bureau.forge.push(40101, [(f"More\n\n{signed}", {A: lines(1, 40, l7="y")})])
+    folder = bureau.forge.origin.folder
+    git(folder, "checkout", "-q", "topic-40101")
+    command = ["commit", "-q", "--allow-empty", "-m", "Help", "--author=Eve <eve@example.org>"]
+    git(folder, *command)
+    bureau.forge.push(40101, [])
+    bureau.add("40101")
+    text = bureau.text("40101-edit.patch")
+    told = f"{made}\nCo-authored-by: Eve <eve@example.org>\nUpstream-PR: "
+    assert f"Subject: Edit\n\n{told}" in text
+
+
 def test_a_patch_of_each_commit(bureau: Bureau) -> None:
     """Each records its own commit; a merge among them is refused, with the way out."""
     first = bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
@@ -497,6 +514,20 @@ def test_a_mailbox_of_a_pull_request(bureau: Bureau, tmp_path: Path) -> None:
     for name, head in zip(bureau.series, (first, second), strict=True):
         assert f"Upstream-Head: {head}" in bureau.text(name)
     assert f'head = "{second}"' in bureau.facts
+
+
+def test_a_mailbox_with_a_mail_that_is_left_out(bureau: Bureau, tmp_path: Path) -> None:
+    """The parts are numbered as they are carried, as --split-commits does it."""
+    bureau.forge.open(40101, "Edit", [("Test", {"tests/test_a.py": "a = 2\n"})])
+    bureau.forge.push(40101, [("Edit", {A: lines(1, 40, l7="7")})])
+    bureau.forge.push(40101, [("Edit b", {B: lines(1, 40, l7="7")})])
+    file = tmp_path / "40101.patch"
+    command = ["format-patch", "--stdout", "main..topic-40101"]
+    file.write_text(git(bureau.forge.origin.folder, *command) + "\n")
+    names = ["40101-01-edit.patch", "40101-02-edit-b.patch"]
+    assert bureau.add(str(file))["written"] == names
+    bureau.near.run("drop", "40101")
+    assert bureau.add("40101", "--split-commits")["written"] == names
 
 
 def test_mails_that_do_not_say_what_they_were(bureau: Bureau, tmp_path: Path) -> None:

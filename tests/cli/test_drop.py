@@ -133,6 +133,18 @@ def test_all_go(bureau: Bureau) -> None:
     assert text.endswith("-again.patch: dropped on " + f"{TODAY}\n40101-edit-a.patch\n")
 
 
+def test_what_comes_again(bureau: Bureau) -> None:
+    """Of what is in the series again no drop is told any more, and of a new drop that alone."""
+    bureau.near.run("drop", "40101", "--why", "no need")
+    bureau.add("40101")
+    assert "40101-edit-a.patch: dropped" not in (bureau.patches / "series").read_text()
+    (bureau.patches / "series").open("a").write("# 40101-edit-a.patch: dropped on my toes\n")
+    bureau.near.run("drop", "40101", "--why", "once more")
+    text = (bureau.patches / "series").read_text()
+    assert text.count("40101-edit-a.patch: dropped on ") == 1
+    assert f"dropped on {TODAY}: once more" in text
+
+
 def test_files_of_ones_own_are_left_alone(bureau: Bureau) -> None:
     """Notes, drafts and changes in other files of the folder are nobody's business."""
     (bureau.patches / "NOTES").write_text("mine\n")

@@ -66,6 +66,16 @@ def test_states_and_titles(bureau: Bureau) -> None:
     assert "Subject: Edit a\n" in bureau.text(NAME), "the patch itself stays"
 
 
+def test_a_look_that_finds_nothing_new(bureau: Bureau) -> None:
+    """It leaves the date alone on which it was learned: a quiet day changes no file."""
+    facts = bureau.near.folder / "patches/upstream.toml"
+    facts.write_text(bureau.facts.replace(f"as_of = {TODAY}", "as_of = 2026-01-02"))
+    bureau.near.run("check", "--fix")
+    before = bureau.state()
+    assert refresh(bureau)["state"] == "open"
+    assert bureau.state() == before
+
+
 def test_a_push_is_shown_first_and_taken_on_request(bureau: Bureau) -> None:
     """The difference to what was reviewed; taken by a later call, in the form that fits."""
     old = bureau.text(NAME)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 USUALLY_LEFT_OUT = ("tests/*", "docs/*", "benchmarks/*", ".buildkite/*", ".github/*", "*.md")
 """What a running vLLM does not hold, and upstream changes often."""
 _MAILBOX = re.compile(rb"^From ([0-9a-f]{40}) .*\n(?:[A-Z][A-Za-z-]*:)", re.MULTILINE)
+_CREDIT = re.compile(r"^(?:Signed-off-by|Co-authored-by): .+$", re.MULTILINE | re.IGNORECASE)
 _ZERO = b"0" * 40
 _DATE = re.compile(r"\d{1,12} [+-](?:0\d|1[0-3])\d\d")
 
@@ -76,7 +77,7 @@ def of_pull(repo: Repo, pull: Pull, terms: Terms, *, source: str) -> Incoming:
     """
     first = (pull.own or pull.commits)[0]
     # What a lone commit says of itself speaks for the whole.
-    body = first.body if len(pull.commits) == 1 else ""
+    body = first.body if len(pull.commits) == 1 else _credits(pull.own)
     kept, left_out = _change(repo, pull.base, pull.head, terms)
     trailers = _trailers(terms, pull.head)
     made = _written(
@@ -84,6 +85,19 @@ def of_pull(repo: Repo, pull: Pull, terms: Terms, *, source: str) -> Incoming:
     )
     patches = [read_patch(file_name(terms.title, terms.number), raw) for raw in made]
     return Incoming(tuple(patches), _home(pull.base, source), left_out)
+
+
+def _credits(commits: Sequence[PullCommit]) -> str:
+    """Return whose work several commits are beside the first author's, and who signed it."""
+    found: dict[str, str] = {}
+    for commit in commits:
+        name, address = map(_plain, commit.author)
+        if address != _plain(commits[0].author[1]):
+            line = f"Co-authored-by: {name} <{address}>"
+            found.setdefault(line.lower(), line)
+        for line in map(title_of, _CREDIT.findall(commit.body)):
+            found.setdefault(line.lower(), line)
+    return "\n".join(found.values())
 
 
 def compared(repo: Repo, old: Pull, new: Pull, terms: Terms) -> tuple[str, bool]:
@@ -204,7 +218,7 @@ def of_patches(
         raise RefusedError(what, where=patches[0].name, hint=hint)
     found: list[Patch] = []
     left_out: set[str] = set()
-    for part, (patch, head) in enumerate(zip(patches, heads, strict=True), 1):
+    for patch, head in zip(patches, heads, strict=True):
         located = patch.in_tree(tree)
         kept = tuple(one for one in located.files if not _excluded(one.paths, terms))
         left_out |= located.paths - {path for file in kept for path in file.paths}
@@ -214,7 +228,7 @@ def of_patches(
         if terms.url and head:
             trailers["Upstream-Head"] = head
         subject, mail = _enveloped(patch, terms)
-        number = part if len(patches) > 1 else None
+        number = len(found) + 1 if len(patches) > 1 else None
         called = file_name(title_of(subject), terms.number, number)
         diff = b"".join(file.text() for file in kept)
         found.append(read_patch(called, trailed(repo, mail, trailers).around(diff)))

@@ -232,7 +232,7 @@ class Add:
         sheet = self._sheet
         number = next(iter(learned), None)
         if not taken.patches:
-            raise self._nothing_to_carry(taken)
+            raise self._nothing_to_carry(taken, asked)
         change = Change(self._folder, sheet, replays, self._upstream.project)
         before, behind = self._split(asked)
         found = change.fit(before, taken, home=home)
@@ -264,9 +264,10 @@ class Add:
             tuple(p.name for p in behind if made.files.get(p.name) != p.raw),
         )
 
-    def _nothing_to_carry(self, taken: Incoming) -> RefusedError:
+    def _nothing_to_carry(self, taken: Incoming, asked: Asked) -> RefusedError:
         if not taken.left_out:
-            return RefusedError("there is no change in it", hint="look at what you named")
+            hint = "upstream may have it already: look at its page"
+            return RefusedError("there is no change in it", where=asked.what, hint=hint)
         return RefusedError(
             "it touches only files that are left out",
             where=named(taken.left_out),

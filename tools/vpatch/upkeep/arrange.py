@@ -239,7 +239,8 @@ class Change:
         found: dict[str, bytes | None] = {f"{sheet.place}/{n}": None for n in sorted(gone)}
         found |= {f"{sheet.place}/{name}": text for name, text in made.files.items()}
         recorded = replace(sheet.base, commit=sheet.recorded)
-        text = series_text(recorded, sheet.file, {**made.renamed, **lines}) + lines.get("", "")
+        kept = sheet.file.forgetting(gone, made.files.keys() - own)
+        text = series_text(recorded, kept, {**made.renamed, **lines}) + lines.get("", "")
         found[f"{sheet.place}/series"] = text.encode()
         if learned:
             found["patches/upstream.toml"] = told_facts(folder, learned).encode()

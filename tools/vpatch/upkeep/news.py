@@ -85,14 +85,12 @@ class News:
 
     @property
     def learned(self) -> dict[str, Any]:
-        """What to write to ``upstream.toml``."""
+        """What to write to ``upstream.toml``; nothing where it says all of that already."""
         if self.state is None:
             return {}
-        found: dict[str, Any] = {
-            "title": self.title,
-            "state": self.state.state,
-            "as_of": datetime.now(UTC).date(),
-        }
+        found: dict[str, Any] = {"title": self.title, "state": self.state.state}
         if self.release and not (self.known and self.known.merged_in):
             found["merged_in"] = self.release
-        return found
+        if self.known and all(getattr(self.known, key) == found[key] for key in found):
+            return {}
+        return found | {"as_of": datetime.now(UTC).date()}

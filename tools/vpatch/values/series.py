@@ -7,19 +7,20 @@ The file is quilt's ``series``: ``NAME [-pN] [-R] [# note]``, ``-p1`` where noth
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vpatch.values.errors import FormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from vpatch.values.base import Base
     from vpatch.values.patch import Patch
 
 _BASE = re.compile(r"^# This series applies on (?:\S.*? )?(\S+) \(([0-9a-f]{40})\)\s*$")
 _LEFT_OUT = re.compile(r"^# (\S+\.(?:patch|diff)(?:\.gz)?): (.+)$")
+_DROPPED = re.compile(r"^# ((?:(\d+)-)?\S+): dropped on ")
 _ENTRY = re.compile(r"^(?P<name>\S+)(?P<options>(?:\s+-\S+)*)\s*(?:\s#.*)?$")
 
 
@@ -57,6 +58,22 @@ class SeriesFile:
             else:
                 name = ""
         return found
+
+    def forgetting(self, gone: Collection[str], come: Iterable[str]) -> SeriesFile:
+        """Return the file without what it says of an earlier drop.
+
+        Args:
+            gone: Names of patches that are dropped once more.
+            come: Names of patches that come, perhaps again, and of which nothing is left out.
+        """
+        back = {part for name in come for part in (name, name.partition("-")[0])}
+
+        def is_stale(line: str) -> bool:
+            if found := _DROPPED.match(line):
+                return found[1] in gone or found[1] in back or found[2] in back
+            return False
+
+        return replace(self, lines=tuple(line for line in self.lines if not is_stale(line)))
 
 
 @dataclass(frozen=True, slots=True)

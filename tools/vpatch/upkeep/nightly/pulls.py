@@ -67,8 +67,7 @@ def look_at_pulls(
         with diary.looking_at(HISTORY):
             if unread := refresh.unread.get(HISTORY):
                 diary.failed(HISTORY, unread)
-        changed = [news for news in found if _is_learned(news)]
-        taken = Accept(folder, bases, sheet, upstream).take(changed, accept=False)
+        taken = Accept(folder, bases, sheet, upstream).take(found, accept=False)
         changes = Changeset(folder.root, diary.say)
         with changes.held():
             changes.put(taken.contents)
@@ -100,14 +99,6 @@ def _tell(
             if unseen:
                 diary.failed(name, unseen)
             _compare(news, kept.candidates(news.number, noted, carried), diary)
-
-
-def _is_learned(news: News) -> bool:
-    """Whether anything but the date is to be written: a quiet night writes nothing."""
-    known, said = news.known, news.learned
-    return known is not None and any(
-        said[key] != getattr(known, key) for key in said.keys() - {"as_of"}
-    )
 
 
 def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
