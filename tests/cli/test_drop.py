@@ -120,6 +120,8 @@ def test_the_parts_of_one_go_together(bureau: Bureau) -> None:
     bureau.add("40105", "--split-commits")
     answer = bureau.near.json("drop", "40105")
     assert answer["dropped"] == ["40105-01-one.patch", "40105-02-two.patch"]
+    page = (bureau.near.folder / "PATCHES.md").read_text()
+    assert page.count(f"on v0.16.0: dropped on {TODAY}") == 1
     bureau.near.run("check")
 
 

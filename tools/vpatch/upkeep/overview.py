@@ -245,7 +245,7 @@ def _carried_no_more(
     ]
     if found:
         yield "## Carried no more\n"
-    for number, base, why in found:
+    for number, base, why in dict.fromkeys(found):
         yield f"- {link(number, project)} on {escaped(base)}: {escaped(why)}"
     if found:
         yield ""
