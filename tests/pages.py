@@ -9,6 +9,7 @@ from vpatch.upkeep.nightly import Told
 from vpatch.upkeep.report import render
 from vpatch.upkeep.report.page import Facing, Link, Page, Stand
 from vpatch.values.facts import PullRequest
+from vpatch.values.followups import Candidate
 from vpatch.values.matrix import Matrix, Missing
 from vpatch.values.patch import Patch, read_patch
 from vpatch.values.verdict import Verdict
@@ -90,7 +91,8 @@ def page_of(
         Stand("v0.0.9", (), left_out, None),
         Stand("v0.1.0", tuple(made), {}, proofs, shown, verdicts),
     )
-    return Page(matrix, tuple(made), facts, facing, tuple(links), kept)
+    rumours = {1000: [Candidate(n, text, "fixes it", text) for n in range(2000, 2007)]}
+    return Page(matrix, tuple(made), facts, facing, tuple(links), kept, rumours)
 
 
 def html_of(

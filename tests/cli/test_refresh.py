@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -331,6 +332,9 @@ def test_follow_ups(bureau: Bureau) -> None:
     assert line in " ".join(bureau.near.run("status", "--base", "v0.16.0").out.split())
     (first, *_) = bureau.near.json("status", "--base", "v0.16.0")["follow_ups"]
     assert (first["of"], first["pr"], first["relation"]) == (40101, 40112, "reverts it")
+    page = bureau.near.folder / "build/report.html"
+    bureau.near.run("report", "--html", str(page))
+    assert "(Fix race)" in re.sub("<.*?>", "", page.read_text())
     facts = bureau.near.folder / "patches/upstream.toml"
     facts.write_text(bureau.facts.replace("head =", "follow_ups = [40112, 40113]\nhead ="))
     assert [one["pr"] for one in refresh(bureau)["follow_ups"]] == [40110]

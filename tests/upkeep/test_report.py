@@ -22,6 +22,7 @@ from vpatch.jobs.bases import Bases
 from vpatch.jobs.folder import Folder
 from vpatch.jobs.replay import Setting
 from vpatch.upkeep.nightly import Noted
+from vpatch.upkeep.outlook import Outlook
 from vpatch.upkeep.replays import opened
 from vpatch.upkeep.report import gather, render
 from vpatch.upkeep.report.data import broken
@@ -243,7 +244,7 @@ def test_a_matrix_of_other_patches_is_refused(works: Works) -> None:
         opened(bases, {}, Told().say) as replays,
         pytest.raises(BadInputError, match="the matrix is of other patches"),
     ):
-        gather(replays, folder, old)
+        gather(replays, folder, old, Outlook())
 
 
 def nowhere() -> Index:

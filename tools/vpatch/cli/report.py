@@ -51,12 +51,14 @@ def command(
 
     from vpatch.cli.matrix import made, must_answer  # noqa: PLC0415, lazy
     from vpatch.doors import files  # noqa: PLC0415, lazy
+    from vpatch.upkeep.outlook import Outlook  # noqa: PLC0415, lazy
     from vpatch.upkeep.report import gather, render  # noqa: PLC0415, lazy
 
     matrix = made(session, bases, series)
     must_answer(matrix)
     with session.replays() as replays:
-        page = gather(replays, session.folder, matrix)
+        outlook = Outlook.at(session.outlook)
+        page = gather(replays, session.folder, matrix, outlook)
     now = datetime.now().astimezone()
     text = render(page, project=session.project, made=now, told=_told(session))
     files.write(Path(html), text.encode())

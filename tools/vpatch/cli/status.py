@@ -12,13 +12,10 @@ from vpatch.values.compiled import compiled_by
 from vpatch.values.proof import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vpatch.cli.session import Asked, Ready, Session
     from vpatch.cli.target import Target
     from vpatch.jobs.landmarks import Watched
     from vpatch.values.base import Base
-    from vpatch.values.followups import Candidate
     from vpatch.values.verdict import Result
 
 
@@ -65,6 +62,7 @@ def _answer(
     as_json: bool,
 ) -> int:
     from vpatch.jobs.landmarks import watch  # noqa: PLC0415, lazy
+    from vpatch.upkeep.outlook import Outlook  # noqa: PLC0415, lazy
 
     replay = ready.replay
     states = ["no"] * len(replay.results)
@@ -77,7 +75,7 @@ def _answer(
     kept = session.folder.proofs()
     proofs = [kept.word(patch, replay.base.commit) for patch in replay.series.patches]
     compiled = compiled_by(replay)
-    follow_ups = _follow_ups(session, carried)
+    follow_ups = Outlook.at(session.outlook).open_questions(session.facts, carried)
     if as_json:
         rows = zip(replay.results, states, proofs, strict=True)
         answer = {
@@ -147,17 +145,6 @@ def _print(
     for result, (_, proof) in zip(results, states, strict=True):
         if proof == Outcome.NOT_NEEDED:
             _propose_to_drop(result, ready, base)
-
-
-def _follow_ups(session: Session, carried: Sequence[int | None]) -> dict[int, list[Candidate]]:
-    """Return what the last look at upstream found to follow pull requests up."""
-    from vpatch.upkeep.outlook import Outlook  # noqa: PLC0415, lazy
-
-    outlook = Outlook.at(session.outlook)
-    return {
-        number: outlook.candidates(number, request.follow_ups, carried)
-        for number, request in session.facts.items()
-    }
 
 
 def _worth(session: Session, result: Result) -> dict[str, str]:

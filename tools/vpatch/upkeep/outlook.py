@@ -10,8 +10,10 @@ from vpatch.doors import files
 from vpatch.values.followups import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
+
+    from vpatch.values.facts import PullRequest
 
 
 @dataclass
@@ -62,3 +64,18 @@ class Outlook:
         """
         settled = {*known, *carried}
         return [one for one in self.follow_ups.get(number, []) if one.pr not in settled]
+
+    def open_questions(
+        self, facts: Mapping[int, PullRequest], carried: Collection[int | None]
+    ) -> dict[int, list[Candidate]]:
+        """Return the same for every pull request that there is something to tell of.
+
+        Args:
+            facts: What is known of each.
+            carried: The pull requests that the series carries.
+        """
+        found = {
+            number: self.candidates(number, request.follow_ups, carried)
+            for number, request in facts.items()
+        }
+        return {number: each for number, each in found.items() if each}

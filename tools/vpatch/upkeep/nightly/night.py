@@ -17,6 +17,7 @@ from vpatch.upkeep.nightly.pulls import look_at_pulls
 from vpatch.upkeep.nightly.seen import Diary, Seen
 from vpatch.upkeep.nightly.told import Told
 from vpatch.upkeep.nightly.verdicts import compare
+from vpatch.upkeep.outlook import Outlook
 from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ class Night:
             whole = means.matrix(found)
             self._say(f"writing {path}")
             with means.opened() as replays:
-                drawn = gather(replays, means.folder, whole)
+                outlook = Outlook.at(means.outlook)
+                drawn = gather(replays, means.folder, whole, outlook)
             diary.close()
             news = [one for one in diary.new.news if one.night == diary.night or not one.told]
             before = [one for one in diary.before if one not in news]

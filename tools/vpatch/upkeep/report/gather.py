@@ -11,6 +11,7 @@ from vpatch.values.errors import BadInputError
 
 if TYPE_CHECKING:
     from vpatch.jobs.folder import Folder
+    from vpatch.upkeep.outlook import Outlook
     from vpatch.upkeep.replays import Replays
     from vpatch.values.base import Base
     from vpatch.values.matrix import Matrix
@@ -21,6 +22,7 @@ def gather(
     replays: Replays,
     folder: Folder,
     matrix: Matrix,
+    outlook: Outlook,
 ) -> Page:
     """Return what the page tells.
 
@@ -28,6 +30,7 @@ def gather(
         replays: Where replays are made.
         folder: The project's folder.
         matrix: What became of the patches of one of its series; bases gave an answer.
+        outlook: What the last look at upstream showed.
 
     Raises:
         BadInputError: The matrix is of other patches than the folder has.
@@ -50,6 +53,7 @@ def gather(
         tuple(
             _stand(replays, folder, name, known.get(name), proofs) for name in folder.names()
         ),
+        outlook.open_questions(replays.facts, [patch.pr for patch in series.patches]),
     )
 
 

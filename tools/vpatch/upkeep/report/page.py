@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vpatch.values.facts import PullRequest
+    from vpatch.values.followups import Candidate
     from vpatch.values.matrix import Matrix
     from vpatch.values.patch import Patch
 
@@ -79,6 +80,8 @@ class Page:
     links: tuple[Link, ...] | None
     """None where the series' own base is not at hand, and nobody can tell."""
     kept: tuple[Stand, ...]
+    follow_ups: Mapping[int, Sequence[Candidate]]
+    """By pull request what may follow it up; a person decides."""
 
     @property
     def newest(self) -> Stand:

@@ -17,6 +17,7 @@ from vpatch.upkeep.report.kept import circumstances, left_out, stories
 from vpatch.upkeep.report.lead import lead_of
 from vpatch.upkeep.report.told import grouped
 from vpatch.values.base import version_of
+from vpatch.values.followups import STRONGEST
 from vpatch.values.paths import printable
 from vpatch.values.span import verdict_of
 from vpatch.values.verdict import Verdict
@@ -85,6 +86,7 @@ def render(page: Page, *, project: str, made: datetime, told: Told | None = None
         left_out=left_out(page.kept),
         circumstances=circumstances(page.kept),
         watched=_watched(page),
+        strongest=STRONGEST,
         state=_state,
     )
 
