@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vpatch.doors import files
 from vpatch.doors.git import GitError, NewCommit, Repo, SilentError
 from vpatch.jobs.bases.remote import no_answer, shown
-from vpatch.upkeep.nightly.home import STATE, is_written, written
+from vpatch.upkeep.nightly.home import RECORD, STATE, is_written, written
 from vpatch.values.errors import RefusedError, VpatchError
 from vpatch.values.paths import decode, encode
 from vpatch.values.tree import Entry
@@ -148,12 +148,20 @@ class Branch:
         tips = dict.fromkeys(filter(None, (self._old, self._theirs, self._head)))
         return [raw for raw in map(self._state, tips) if raw is not None]
 
+    def records(self) -> list[bytes]:
+        """Return what proofs showed to the last night, by the branch here and there."""
+        tips = dict.fromkeys(filter(None, (self._old, self._theirs)))
+        return [raw for tip in tips if (raw := self._read(tip, RECORD)) is not None]
+
     def merged(self) -> bytes | None:
         """Return what the night saw that was merged last."""
         return self._state(self._head)
 
     def _state(self, tip: str) -> bytes | None:
-        path = self._prefix + STATE
+        return self._read(tip, STATE)
+
+    def _read(self, tip: str, name: str) -> bytes | None:
+        path = self._prefix + name
         entry = self._repo.entries(tip, [path]).get(path)
         return self._repo.blobs([entry.oid])[0] if entry else None
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 STATE = "patches/nightly.json"
 """Where a branch keeps what its last night saw."""
+RECORD = "patches/smoke/proofs.json"
+"""Where a folder keeps what proofs showed."""
 
 
 class Home(Protocol):
@@ -20,6 +22,9 @@ class Home(Protocol):
 
     def merged(self) -> bytes | None:
         """Return what a night saw whose work is in what is checked out; None without any."""
+
+    def records(self) -> list[bytes]:
+        """Return what proofs showed to nights whose work is not in what is checked out."""
 
     def lay(self, folder: Path) -> Path:
         """Lay the project's files out below an empty folder; return where it has them."""
@@ -60,6 +65,6 @@ def written(root: Path) -> list[str]:
 
 def is_written(path: str) -> bool:
     """Whether a path below the project's folder is one that a night may write."""
-    if path in ("PATCHES.md", "patches/smoke/proofs.json"):
+    if path in ("PATCHES.md", RECORD):
         return True
     return path.startswith("patches/") and not path.startswith(("patches/smoke/", STATE))

@@ -12,7 +12,7 @@ from vpatch.upkeep.check import page, page_of
 from vpatch.upkeep.nightly.bases import bring_kept, find_bases
 from vpatch.upkeep.nightly.begin import home_of
 from vpatch.upkeep.nightly.carry import carry
-from vpatch.upkeep.nightly.proofs import tell_proofs
+from vpatch.upkeep.nightly.proofs import remember, tell_proofs
 from vpatch.upkeep.nightly.pulls import look_at_pulls
 from vpatch.upkeep.nightly.seen import Diary, Seen
 from vpatch.upkeep.nightly.told import Told
@@ -105,6 +105,8 @@ class Night:
         look_at_pulls(folder, bases, means.upstream, means.outlook, diary)
         compare(folder, means.opened, found, diary)
         carry(folder, means.opened, found, means.command, diary)
+        with diary.looking_at("what the proofs showed"):
+            remember(folder, self._home.records(), means.project, self._say)
         if means.prove:
             with diary.looking_at("the proofs"):
                 tell_proofs(*means.prove(), diary)

@@ -39,6 +39,10 @@ class Plain:
         """All that a night wrote is in the files."""
         return next(iter(self.states()), None)
 
+    def records(self) -> list[bytes]:
+        """All that proofs showed is in the files."""
+        return []
+
     def lay(self, folder: Path) -> Path:
         """Copy the files, and note what they were."""
         with files.explained(folder, "write"):
