@@ -183,6 +183,17 @@ def test_a_limit_in_the_middle(nights: Nights) -> None:
     ]
 
 
+def test_a_failure_that_goes_on(nights: Nights) -> None:
+    """It is no news, and the answer still says why the status is 3."""
+    nights.bureau.forge.api.refused = {40102: 404}
+    still = "could still not look at #40102"
+    assert still not in nights.bureau.near.run("nightly", status=3).out
+    ran = nights.bureau.near.run("nightly", status=3)
+    assert ran.out.startswith(f"nothing new\n{still}\n\n")
+    nights.bureau.forge.api.refused = {}
+    assert still not in nights.bureau.near.run("nightly").out
+
+
 def test_an_odd_pull_request_hides_no_other(nights: Nights) -> None:
     """One that begins nowhere, one that GitHub refuses: each is named, the rest is told."""
     forge = nights.bureau.forge

@@ -183,6 +183,8 @@ def _print(night: Night, page: Path, *, proofs: bool) -> None:
         show.print_note(one.text)
     if not night.diary.news:
         click.echo("nothing new")
+    if night.still_failing:
+        show.print_note(f"could still not look at {', '.join(night.still_failing)}")
     click.echo()
     if night.commit:
         line = f"{BRANCH} is at {night.commit[:12]}: git diff HEAD...{BRANCH}"

@@ -159,6 +159,11 @@ class Night:
         return not (self.diary.new.failures or self.unpushed)
 
     @property
+    def still_failing(self) -> list[str]:
+        """What could not be looked at the night before either, and is no news."""
+        return [what for what in self.diary.new.failures if what in self.diary.old.failures]
+
+    @property
     def wants_a_person(self) -> bool:
         """Whether any of its news does."""
         return any(one.wants_a_person for one in self.diary.news)
