@@ -137,7 +137,7 @@ def _matrix(inner: Session, made_elsewhere: str | None, found: Sequence[Base]) -
     else:
         there = dict.fromkeys(base.name for base in [*inner.bases.releases(), *found])
         Terminal().say("replaying the series on all releases at hand, for the page")
-        # The oldest has the whole history; what was applied last here is no night's affair.
+        # The oldest has the whole history, on whichever base somebody works.
         whole = made(inner, ",".join(there), inner.folder.names()[0])
     must_answer(whole)
     return whole
