@@ -94,6 +94,21 @@ def silent(_one: socket.socket, over: threading.Event) -> None:
     over.wait()
 
 
+def dribbling(head: bytes) -> Callable[[socket.socket, threading.Event], None]:
+    """Return what answers HTTP bit by bit, and never with all of it.
+
+    Args:
+        head: More of the answer's head.
+    """
+
+    def serve(one: socket.socket, over: threading.Event) -> None:
+        one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n%s\r\n\r\n" % head)
+        while not over.wait(0.01):
+            one.sendall(b" " * 2000)
+
+    return serve
+
+
 def alive(words: str) -> list[str]:
     """Return the command lines of this machine's processes in which words are."""
     found = []

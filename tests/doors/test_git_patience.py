@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from git_servers import Http, Origin, until
-from silent_servers import Hole, Speaker, alive, silent
+from silent_servers import Hole, Speaker, alive, dribbling, silent
 from support import Project, git
 from vpatch.doors.git import GitError, Patience, Repo, SilentError, init
 from vpatch.doors.git.patience import last_words, without_progress
 
 if TYPE_CHECKING:
-    import socket
-    import threading
     from pathlib import Path
 
 BRIEF = Patience(answer=0.3, work=0.3, look=0.02)
@@ -42,14 +40,6 @@ def script(path: Path, *lines: str) -> str:
     return str(path)
 
 
-def dribble(one: socket.socket, over: threading.Event) -> None:
-    """Answer a byte at a time, and never all of it."""
-    one.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-")
-    one.sendall(b"advertisement\r\nContent-Length: 9000\r\n\r\n001e# service=git-upload-pack\n")
-    while not over.wait(0.01):
-        one.sendall(b"0")
-
-
 def given_up(repo: Repo, *command: str, words: str) -> None:
     """See that a command is given up, and that nothing is left of it."""
     with pytest.raises(SilentError, match="nothing was heard for 0 s"):
@@ -73,7 +63,8 @@ def test_a_server_that_says_nothing(repo: Repo, scheme: str) -> None:
 
 def test_a_server_that_dribbles(repo: Repo) -> None:
     """Bytes that make no answer are no sign of life."""
-    with Speaker(dribble) as slow:
+    head = b"Content-Type: application/x-git-upload-pack-advertisement"
+    with Speaker(dribbling(head)) as slow:
         given_up(repo, "ls-remote", f"http://{slow.place}/x.git", words=slow.place)
         assert slow.met.is_set()
 

@@ -10,10 +10,11 @@ import pytest
 from packaging.version import Version
 
 from index_servers import Gate, Told
+from silent_servers import Speaker, dribbling
 from support import IndexServer, sdist
-from vpatch.doors import index as door
-from vpatch.doors.index import Index, pip_settings
-from vpatch.values.errors import VpatchError
+from vpatch.doors.index import Index, Pace, pip_settings
+from vpatch.doors.index import simple as door
+from vpatch.values.errors import DownError, VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,6 +191,29 @@ def test_silent_index(
     gate.slow = "/simple/"
     with pytest.raises(VpatchError, match="cannot be reached"):
         opened(gate).versions()
+
+
+def test_an_index_that_dribbles(tmp_path: Path, index: IndexServer) -> None:
+    """A list without an end is given up, and not asked for again; so is a download."""
+    with Speaker(dribbling(b"Content-Type: text/html")) as slow:
+        url = f"http://{slow.place}"
+        found = Index("vllm", {"index-url": f"{url}/simple/"}, whole=0.3)
+        with pytest.raises(DownError, match="gave no answer within 0 s: vllm"):
+            found.versions()
+        slow.met.clear()
+        with pytest.raises(DownError, match="gave no answer within"):
+            found.archives()
+        assert not slow.met.is_set()
+        name = "vllm-0.16.0.tar.gz"
+        entry = {"filename": name, "url": f"{url}/{name}", "hashes": {"sha256": "0" * 64}}
+        index.publish(entry)
+        (archive,) = opened(index).archives().values()
+        paced = Index("vllm", {"index-url": index.url}, Pace(10**6, 0.2))
+        told = Told()
+        with pytest.raises(DownError, match=r"bytes came in . s: vllm-0.16.0.tar.gz"):
+            paced.download(archive, tmp_path / "a/x.tar.gz", lambda _: told)
+        assert told.counted > 0
+        assert list((tmp_path / "a").iterdir()) == []
 
 
 def test_wrong_sha256(index: IndexServer, tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ import pytest
 
 from git_servers import HOST, Daemon, GitServer, Http, Origin, free_port
 from index_servers import Told
+from silent_servers import Speaker, silent
 from support import Desk, IndexServer, Project, git, lines, sdist, tree_of
-from vpatch.doors.git import Repo
+from vpatch.doors.git import Patience, Repo, init
 from vpatch.doors.index import Index
 from vpatch.jobs.bases import Bases
+from vpatch.jobs.bases.remote import Remote
 from vpatch.values.base import Base
 from vpatch.values.config import Upstream
-from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.errors import BadInputError, DownError, VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -461,6 +463,59 @@ def test_silent_server(tmp_path: Path, http: Http, monkeypatch: pytest.MonkeyPat
     with pytest.raises(VpatchError, match="gave no answer"):
         opened(tmp_path / "cache", f"{http.url}/vllm.git").get("main")
     held.set()
+
+
+def test_a_remote_that_nobody_hears(tmp_path: Path) -> None:
+    """It is said where, without the password, and it is not asked again in a run."""
+    init(tmp_path / "store.git", bare=True)
+    store, told = Repo(tmp_path / "store.git"), Told()
+    with Speaker(silent) as mute:
+        url = f"http://ada:{SECRET}@{mute.place}/vllm.git"
+        remote = Remote(store, url, told, Patience(answer=0.3, look=0.02))
+        with pytest.raises(DownError) as caught:
+            remote.fetch("main")
+        what = "the git remote gave no answer: nothing was heard for 0 s"
+        assert str(caught.value) == f"{what}: http://{mute.place}/vllm.git"
+        assert "check the address and the network" in caught.value.hint
+        mute.met.clear()
+        with pytest.raises(DownError):
+            remote.fetch("v0.15.1")
+        assert not mute.met.is_set()
+
+
+def test_a_remote_that_tells_how_far_it_is(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What git says on the way is passed on, for whoever looks at it."""
+    hook = tmp_path / "hook"
+    hook.write_text('#!/bin/sh\nprintf "Thinking: 1\\r" >&2\nsleep 0.5\nexec "$@"\n')
+    hook.chmod(0o755)
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f"[uploadpack]\n\tpackObjectsHook = {hook}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    init(tmp_path / "store.git", bare=True)
+    told = Told()
+    url = f"file://{origin.served}"
+    remote = Remote(Repo(tmp_path / "store.git"), url, told, Patience(look=0.02))
+    assert remote.fetch("main") == rev(origin, "main")
+    assert "remote: Thinking: 1" in told.words
+
+
+@pytest.mark.parametrize(
+    "words", ["Host key verification failed.", "x: Permission denied (p)."]
+)
+def test_an_ssh_that_would_have_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """Nobody sits there to be asked: the hint says what to do before."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f'#!/bin/sh\nprintf "{words}\\r\\n" >&2\nexit 255\n')
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(ssh))
+    with pytest.raises(VpatchError, match="gave no answer") as caught:
+        opened(tmp_path / "cache", "ssh://127.0.0.1/vllm.git").get("main")
+    assert "ssh-add" in caught.value.hint
+    assert words in caught.value.detail
 
 
 def test_bare_project(tmp_path: Path) -> None:

@@ -49,7 +49,6 @@ class Refresh:
         self._outlook = outlook
         self._failure: VpatchError | None = None
         self._down: DownError | None = None
-        self._lost: VpatchError | None = None
         self._unanswered: dict[int, str] = {}
         self.unread: dict[str, str] = {}
         """By what may have told of follow-ups, as ``#7``, why it was not read."""
@@ -122,12 +121,9 @@ class Refresh:
         reviewed = found.reviewed
         if not (head and reviewed and head != reviewed and self._upstream.pulls):
             return found
-        if self._lost:
-            return replace(found, unseen=str(self._lost))
         try:
             return replace(found, push=self._push(number, reviewed, state))
         except VpatchError as error:
-            self._lost = error if isinstance(error, DownError) else None
             return replace(found, unseen=str(error))
 
     def _push(self, number: int, reviewed: str, state: PullState | None) -> Push | None:

@@ -41,6 +41,7 @@ class Remote:
     ) -> None:
         self._url = url
         self._patience = patience
+        self._down: DownError | None = None
         self._progress = progress
         self._store = store
         # Reaching a server takes the user's own settings: proxies, keys, insteadOf.
@@ -188,10 +189,15 @@ class Remote:
 
     def _reach(self, *command: str, stdin: bytes = b"") -> bytes:
         heard, patience = self._progress.note, self._patience
+        if self._down:
+            # A run asks for many things, and is not to wait for each in vain.
+            raise self._down
         try:
             return self._git.reach(*command, stdin=stdin, patience=patience, heard=heard)
         except GitError as error:
-            raise no_answer("the git remote", self._url, error) from error
+            found = no_answer("the git remote", self._url, error)
+            self._down = found if isinstance(found, DownError) else None
+            raise found from error
 
 
 def no_answer(who: str, url: str, error: GitError) -> VpatchError:

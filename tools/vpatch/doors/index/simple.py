@@ -1,4 +1,4 @@
-"""The door to the Python package index: which releases there are, and their files.
+"""The releases of a project, and their files, by the index's "simple" API (PEP 503, PEP 691).
 
 The index, its certificate and its proxy are those that pip is set up with (pip's manual,
 "Configuration Files"); without any, pypi-simple's default.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -23,6 +23,7 @@ from pypi_simple import (
     DigestMismatchError,
     DistributionPackage,
     NoSuchProjectError,
+    ProjectPage,
     PyPISimple,
     UnexpectedRepoVersionWarning,
     UnsupportedRepoVersionError,
@@ -30,28 +31,20 @@ from pypi_simple import (
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from vpatch.values.errors import VpatchError
+from vpatch.doors.index.waiting import PACE, Paced, within
+from vpatch.values.errors import DownError, VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from vpatch.doors.index.waiting import Pace, Tracker
+
 _TIMEOUT = (10.0, 30.0)
 """Seconds to connect, and between two pieces of an answer."""
+_WHOLE = 60.0
+"""Seconds for the whole list of a project's files."""
 _SETTINGS = ("index-url", "cert", "proxy", "no-index")
-
-
-class Tracker(Protocol):
-    """What shows the progress of a download: a context manager that is told of bytes."""
-
-    def __enter__(self) -> Self:
-        """Begin."""
-
-    def __exit__(self, *error: object) -> None:
-        """End."""
-
-    def update(self, increment: int) -> None:
-        """Count more bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +77,17 @@ class Index:
     Args:
         project: The distribution's name there.
         settings: pip's settings, see `pip_settings`.
+        pace: The least that a download brings.
+        whole: Seconds for the whole list of the project's files.
     """
 
-    def __init__(self, project: str, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        project: str,
+        settings: Mapping[str, str],
+        pace: Pace = PACE,
+        whole: float = _WHOLE,
+    ) -> None:
         if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
             hint = "take --no-index out of pip's configuration, or use --upstream URL"
             raise VpatchError("pip is set up to use no index", hint=hint)
@@ -99,6 +100,8 @@ class Index:
         if "proxy" in settings:
             session.proxies = dict.fromkeys(("http", "https"), settings["proxy"])
         self.project = project
+        self._pace, self._whole = pace, whole
+        self._down: VpatchError | None = None
         self._client = PyPISimple(
             settings.get("index-url", PYPI_SIMPLE_ENDPOINT), session=session
         )
@@ -154,14 +157,15 @@ class Index:
             )
         return self._listed
 
+    def _project_page(self) -> ProjectPage:
+        return self._client.get_project_page(self.project, timeout=_TIMEOUT)
+
     def _packages(self) -> list[DistributionPackage]:
         with warnings.catch_warnings():
             # An index with a newer format than pypi-simple's still has all that is read here.
             warnings.simplefilter("ignore", UnexpectedRepoVersionWarning)
             try:
-                page = self._ask(
-                    lambda: self._client.get_project_page(self.project, timeout=_TIMEOUT)
-                )
+                page = self._ask(lambda: within(self._whole, self._project_page))
             except (ValueError, UnsupportedRepoVersionError) as error:
                 raise VpatchError(
                     "what answers is no package index",
@@ -189,7 +193,10 @@ class Index:
         try:
             self._ask(
                 lambda: self._client.download_package(
-                    archive.package, part, progress=progress, timeout=_TIMEOUT
+                    archive.package,
+                    part,
+                    progress=lambda size: Paced(progress(size), self._pace, archive.filename),
+                    timeout=_TIMEOUT,
                 )
             )
         except DigestMismatchError as error:
@@ -209,8 +216,16 @@ class Index:
         part.replace(path)
 
     def _ask(self, question: Callable[[], Any]) -> Any:  # noqa: ANN401, any answer
+        if self._down:
+            # A run asks for many things, and is not to wait for each in vain.
+            raise self._down
         try:
             return question()
+        except TimeoutError as error:
+            late = f"the package index gave no answer within {self._whole:.0f} s"
+            hint = "check the network, or try again later"
+            self._down = DownError(late, where=self.project, hint=hint)
+            raise self._down from error
         except NoSuchProjectError as error:
             hint = "correct 'package' in vpatch.toml"
             where = self.project
