@@ -13,7 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from vpatch.values.paths import printable
+from vpatch.cli import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ class _Pulse:
             return
         how_far = f", {self._words}" if self._words else ""
         line = f"still at it after {time.monotonic() - self._since:.0f} s: {self._job}{how_far}"
-        text = f"{_CLEAR if sys.stderr.isatty() else ''}{printable(line)}\n"
+        text = f"{_CLEAR if sys.stderr.isatty() else ''}{show.harmless(line)}\n"
         # Past Python's own buffers, in whose midst a signal may have come.
         with suppress(OSError, ValueError):
             os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))

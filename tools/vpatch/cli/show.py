@@ -55,8 +55,13 @@ _COMMAND = re.compile(r"^\s*:(?=:)|#(?=#\[)", re.MULTILINE)
 
 def echo(text: str, *, err: bool = False, colour: str | None = None) -> None:
     """Print text in which words of others may be."""
-    plain = _unbidden(printable(text))
+    plain = harmless(text)
     click.echo(click.style(plain, fg=colour) if colour else plain, err=err)
+
+
+def harmless(text: str) -> str:
+    """Return text of others as it may be shown."""
+    return _unbidden(printable(text))
 
 
 def _unbidden(text: str) -> str:
