@@ -12,7 +12,7 @@ from git_servers import HOST, Daemon, GitServer, Http, Origin, free_port
 from index_servers import Told
 from silent_servers import Speaker, silent
 from support import Desk, IndexServer, Project, git, lines, sdist, tree_of
-from vpatch.doors.git import Patience, Repo, init
+from vpatch.doors.git import GitError, Patience, Repo, init
 from vpatch.doors.index import Index
 from vpatch.jobs.bases import Bases
 from vpatch.jobs.bases.remote import Remote
@@ -235,6 +235,20 @@ def test_release_is_not_asked_for_again(tmp_path: Path, http: Http) -> None:
     assert http.asked == []
 
 
+def test_branch_that_did_not_move(tmp_path: Path, origin: Origin, http: Http) -> None:
+    """It is asked for, and nothing of it is fetched again."""
+    bases = opened(tmp_path / "cache", f"{http.url}/vllm.git")
+    base = bases.get("main")
+    http.asked.clear()
+    assert bases.get("main") == base
+    assert [one for one in http.asked if "upload-pack" in one and "POST" in one] == [
+        "POST /vllm.git/git-upload-pack"
+    ]
+    origin.commit("sixth", {"vllm/engine.py": lines(1, 41)})
+    origin.push()
+    assert bases.get("main").commit == rev(origin, "main") != base.commit
+
+
 def test_same_name_in_two_remotes(tmp_path: Path, origin: Origin, net: Net) -> None:
     """Each remote has its own main; one does not stand for the other."""
     fork = Origin(tmp_path / "fork", origin.served.parent / "fork.git")
@@ -395,6 +409,17 @@ def test_files_out_of_reach(desk: Desk, origin: Origin, http: Http) -> None:
     ran = desk.run(*call, "status", "--base", "v0.15.1", status=3)
     assert ran.out == ""
     assert "network" in ran.err
+
+
+def test_no_file_comes_in_passing(tmp_path: Path, http: Http) -> None:
+    """A command that meets a file left at the server fails, and does not wait for that."""
+    bases = opened(tmp_path / "cache", f"{http.url}/vllm.git")
+    base = bases.get("main")
+    http.asked.clear()
+    with pytest.raises(GitError) as caught:
+        bases.store.run("cat-file", "-p", f"{base.commit}:vllm/engine.py")
+    assert "still at its git remote" in caught.value.hint
+    assert http.asked == []
 
 
 def test_replay_with_settings_of_the_user(desk: Desk, origin: Origin, http: Http) -> None:

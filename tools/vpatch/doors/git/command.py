@@ -104,10 +104,11 @@ class Command:
         written: Path | None = None,
         private: bool = True,
     ) -> None:
-        self.git_dir = git_dir
-        self.work_tree = work_tree
-        self._borrowed = tuple(borrowed)
-        self._written = written
+        # git runs in another folder, where a relative path means another place.
+        self.git_dir = git_dir.absolute()
+        self.work_tree = work_tree.absolute() if work_tree else None
+        self._borrowed = tuple(folder.absolute() for folder in borrowed)
+        self._written = written.absolute() if written else None
         self._private = private
 
     def run(
@@ -217,6 +218,8 @@ class Command:
         if self._private:
             env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
             env["GIT_ATTR_NOSYSTEM"] = "1"
+            # What was left at a server comes by `reach` alone: git itself would wait in silence.
+            env["GIT_ALLOW_PROTOCOL"] = "file"
         return env
 
     def _error(self, verb: str, err: bytes) -> GitError:

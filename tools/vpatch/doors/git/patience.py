@@ -78,6 +78,9 @@ def listen(
     finally:
         if process.poll() is None:
             _end(process)
+        for end in filter(None, (process.stdin, process.stdout, process.stderr)):
+            with suppress(OSError):
+                end.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
