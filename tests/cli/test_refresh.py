@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bureau import A, B, Bureau, edited, opened
+from steps import KilledError, Steps
 from support import Desk, git, lines
+from vpatch.cli import show
 from vpatch.jobs.bases.pulls import Pulls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from forge import Commits
@@ -111,6 +113,76 @@ def test_what_nobody_saw_is_not_taken(bureau: Bureau) -> None:
     assert bureau.text(NAME) == old
     bureau.near.run("refresh", "--accept")
     assert "+evil" in bureau.text(NAME)
+
+
+def retarget(bureau: Bureau) -> None:
+    """Put the pull request onto another branch, behind whose back main has gone on."""
+    bureau.forge.api.pulls[40101]["base"]["ref"] = "release"
+
+
+def unheard(bureau: Bureau) -> None:
+    """Let GitHub say no more what branch it is for: upstream's HEAD is taken then."""
+    retarget(bureau)
+    bureau.near.run("refresh", status=1)
+    bureau.forge.api.remaining = 0
+
+
+def widen(bureau: Bureau) -> None:
+    """Leave nothing out any more."""
+    facts = bureau.near.folder / "patches/upstream.toml"
+    facts.write_text(re.sub(r"exclude = \[.*?\]", "exclude = []", bureau.facts))
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [(retarget, 1), (unheard, 3), (widen, 1)],
+    ids=["target", "no target", "exclude"],
+)
+def test_the_same_head_that_would_bring_more(
+    bureau: Bureau, change: Callable[[Bureau], None], status: int
+) -> None:
+    """A look is at a change: where the same head means another one, that is shown first."""
+    forge, place = bureau.forge, bureau.forge.origin.folder
+    start, tests = lines(1, 40, l30="upstream"), {"tests/test_a.py": "evil\n"}
+    git(place, "branch", "release", "main")
+    if change is unheard:
+        git(place, "checkout", "-q", "release")
+        forge.origin.commit("Go on", {A: start})
+        start = "release"
+    else:
+        forge.land("Go on", {A: start})
+        start = "main"
+    forge.force(
+        40101, [("Edit", {A: lines(1, 40, l7="7", l30="upstream"), **tests})], start=start
+    )
+    if change is not unheard:
+        difference = refresh(bureau, status=1)["pushed"]["difference"]
+        assert "++7\n" in difference
+        assert "++upstream" not in difference
+        assert "++evil" not in difference
+    change(bureau)
+    old = bureau.text(NAME)
+    found = bureau.near.json("refresh", "--accept", status=status)["pulls"][0]
+    assert found["accepted"] is False
+    assert ("++evil" if change is widen else "++upstream") in found["pushed"]["difference"]
+    assert bureau.text(NAME) == old
+    found = bureau.near.json("refresh", "--accept", status=None)["pulls"][0]
+    assert found["accepted"] is True
+    assert ("+evil" if change is widen else "+upstream") in bureau.text(NAME)
+
+
+@pytest.mark.parametrize("form", ["print_table", "print_json"])
+def test_one_who_is_killed_has_not_seen_it(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """What was to be shown and was not is shown by the next call, and not taken."""
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    with monkeypatch.context() as place:
+        place.setattr(show, form, Steps(1, KilledError, for_good=True).wrapped(show.echo))
+        with pytest.raises(KilledError):
+            bureau.near.run("refresh", *(["--json"] if form == "print_json" else []))
+    assert refresh(bureau, "--accept", status=1)["accepted"] is False
+    assert refresh(bureau, "--accept")["accepted"] is True
 
 
 def test_a_push_while_it_is_looked_at(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:

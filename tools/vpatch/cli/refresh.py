@@ -78,20 +78,26 @@ def command(
         way_in = Accept(session.folder, session.bases, sheet, upstream)
         taken = way_in.take(found, accept=accept)
         changeset.put(taken.contents)
-        left = [news for news in found if news.push and news.number not in taken.accepted]
-        # Its author may have pushed again since the heads were asked for.
-        outlook.shown |= {news.number: news.push.new.head for news in left if news.push}
         outlook.save(session.outlook)
     candidates = {
         news.number: _candidates(sheet, outlook, news) for news in found if news.has_ended
     }
-    status = 1 if any(news.push and news.push.differs for news in left) else 0
+    left = {
+        news.number: news.push.digest
+        for news in found
+        if news.push and news.push.differs and news.number not in taken.accepted
+    }
+    status = 1 if left else 0
     if refresh.unread or any(_is_partial(news) for news in found):
         status = 3
     if as_json:
         _print_json(sheet, found, taken, candidates, refresh.unread, ok=not status)
     else:
         _print(session, found, taken, candidates, accept=accept)
+    if left:
+        # Not before: who was killed in the midst of it has not shown all.
+        with changeset.held():
+            Outlook.note_shown(session.outlook, left)
     return status
 
 

@@ -150,6 +150,9 @@ class Accept:
         repo = change.replays.repo
         pull = pull.behind({patch.taken_from for patch in before})
         terms = replace(terms_for(self._upstream, self._facts, news.number), title=news.title)
+        if news.push:
+            # What was shown is taken, whatever upstream.toml says by now.
+            terms = replace(terms, exclude=news.push.exclude)
         if len(news.patches) > 1:
             return of_commits(repo, pull, terms, source=self._upstream.project)
         found = of_pull(repo, pull, terms, source=self._upstream.project)

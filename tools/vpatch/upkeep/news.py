@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vpatch.values.mail import title_of
+from vpatch.values.paths import encode
 
 if TYPE_CHECKING:
     from vpatch.values.facts import PullRequest
@@ -32,8 +34,23 @@ class Push:
     """Whether anything is but line numbers, and what is left out."""
     empty: bool
     """Whether nothing is left of it but what is left out."""
-    shown: bool
+    exclude: tuple[str, ...]
+    """Globs of the files that are left out of it."""
+    shown: bool = False
     """Whether it was shown before."""
+
+    @property
+    def digest(self) -> str:
+        """What tells it from anything else that could be shown or taken, 64 hex digits.
+
+        The head alone does not: what it changes is told by where it begins, too, and that moves
+        with the branch that it is for.
+        """
+        found = hashlib.sha256()
+        for part in (self.new.base, self.new.head, *self.exclude, self.difference):
+            raw = encode(part)
+            found.update(b"%d\n%s" % (len(raw), raw))
+        return found.hexdigest()
 
     @property
     def takeable(self) -> bool:

@@ -21,7 +21,7 @@ class Outlook:
     """What people were shown, and what was found for them."""
 
     shown: dict[int, str] = field(default_factory=dict)
-    """By pull request, the new head whose changes were shown."""
+    """By pull request, the digest of what was pushed and shown."""
     follow_ups: dict[int, list[Candidate]] = field(default_factory=dict)
     """By pull request, what may follow it up."""
 
@@ -30,7 +30,7 @@ class Outlook:
         """Return what is kept; what is not there, or broken, is to be looked up again."""
         try:
             kept = json.loads(path.read_bytes())
-            shown = {int(pr): str(head) for pr, head in kept["shown"].items()}
+            shown = {int(pr): str(digest) for pr, digest in kept["shown"].items()}
             found = {
                 int(pr): [Candidate(**one) for one in each]
                 for pr, each in kept["follow_ups"].items()
@@ -43,7 +43,7 @@ class Outlook:
         """Keep it."""
         kept = {
             "schema": 1,
-            "shown": {str(pr): head for pr, head in sorted(self.shown.items())},
+            "shown": {str(pr): digest for pr, digest in sorted(self.shown.items())},
             "follow_ups": {
                 str(pr): [one.as_json() for one in found]
                 for pr, found in sorted(self.follow_ups.items())
@@ -51,6 +51,14 @@ class Outlook:
             },
         }
         files.write(path, (json.dumps(kept, indent=2) + "\n").encode())
+
+    @classmethod
+    def note_shown(cls, path: Path, shown: Mapping[int, str]) -> None:
+        """Keep what people were shown now, by pull request its digest."""
+        # Another run may have kept something meanwhile.
+        kept = cls.at(path)
+        kept.shown |= shown
+        kept.save(path)
 
     def candidates(
         self, number: int, known: Iterable[int], carried: Iterable[int | None]

@@ -131,7 +131,6 @@ class Refresh:
         new = self._upstream.pull(number, state.target if state else "")
         if new.head == reviewed:
             return None
-        shown = self._outlook.shown.get(number) == new.head
         terms = terms_for(self._upstream, self._facts, number)
         old: Pull | None = None
         with suppress(RefusedError):
@@ -141,8 +140,11 @@ class Refresh:
             text, differs = "".join(decode(patch.diff) for patch in whole), True
             if old:
                 text, differs = compared(replays.repo, old, new, terms)
-        empty = not whole
-        return Push(reviewed, new, old, text, differs=differs, empty=empty, shown=shown)
+        exclude = tuple(terms.exclude)
+        found = Push(
+            reviewed, new, old, text, differs=differs, empty=not whole, exclude=exclude
+        )
+        return replace(found, shown=self._outlook.shown.get(number) == found.digest)
 
     def _followed(self, found: list[News]) -> list[News]:
         """Look for what follows those up that have ended, and for the release that has them."""
