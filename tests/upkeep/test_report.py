@@ -273,7 +273,12 @@ def test_news_are_told_where_there_was_a_night() -> None:
     """First what wants a person, by its date what is older; in words, linked to its cell."""
     news = [
         Noted("release", "v0.8.0 is out", base="v0.8.0"),
-        Noted("conflict", "#1001 (Edit) has no place on v0.5.0: why", 1001, "v0.5.0"),
+        Noted(
+            "conflict",
+            "#1001 (Edit) has no place on v0.5.0: Edit the scheduler",
+            1001,
+            "v0.5.0",
+        ),
         Noted("follow-up", "#1001: #7 mends it, perhaps", 1001),
         Noted("what nobody knows", "it happened"),
     ]
@@ -283,7 +288,7 @@ def test_news_are_told_where_there_was_a_night() -> None:
         "What changed",
         "In the night of 2026-03-04.",
         "Wants a person",
-        "no place #1001 (Edit) has no place on v0.5.0: why the hunks on v0.5.0",
+        "no place #1001 (Edit) has no place on v0.5.0: Edit the scheduler the hunks on v0.5.0",
         "follow-up #1001 #7 mends it, perhaps",
         "What else is new",
         "new release v0.8.0 is out",
@@ -305,7 +310,10 @@ def test_a_quiet_night_and_none() -> None:
 
 def test_a_cell_that_says_something_else_is_not_linked() -> None:
     """The news may be of another series than the matrix."""
-    news = [Noted("conflict", "#1001 has no place", 1001, "v0.4.0")]
+    news = [
+        Noted("conflict", f"#1001 has no place on {base}: why", 1001, base)
+        for base in ("v0.4.0", "v0.5.0")
+    ]
     assert "the hunks on" not in html_of(page_of(2, 7), news)
 
 

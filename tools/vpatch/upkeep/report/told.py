@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vpatch.upkeep.report.data import keys_of
+from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from vpatch.upkeep.nightly.seen import Noted
     from vpatch.upkeep.nightly.told import Told
     from vpatch.upkeep.report.page import Page
+    from vpatch.values.span import Cell
 
 _WORDS = {
     "back": "back",
@@ -70,7 +72,7 @@ def grouped(told: Told, page: Page) -> list[Group]:
         page: What else is on the page, to lead to a cell where one says the same.
     """
     cells = {
-        (patch.pr, base): (key, row[at]["verdict"])
+        (patch.pr, base): (key, row[at])
         for at, (patch, key) in enumerate(
             zip(page.patches, keys_of(page.patches).values(), strict=True)
         )
@@ -80,14 +82,14 @@ def grouped(told: Told, page: Page) -> list[Group]:
     def item(one: Noted) -> Item:
         rest = one.text.removeprefix(f"#{one.pr}")
         named = rest[:1] in (" ", ":")
-        key, verdict = cells.get((one.pr, one.base), ("", ""))
+        key, cell = cells.get((one.pr, one.base), ("", None))
         night = "" if one.night == told.night else one.night
         return Item(
             _WORDS.get(one.kind, ""),
             one.pr if named else None,
             rest.lstrip(": ") if named else one.text,
             night,
-            *((key, one.base) if verdict == one.kind else ()),
+            *((key, one.base) if cell and _says(cell, one) else ()),
         )
 
     def group(title: str, news: Iterable[Noted], *, wants: bool = False) -> Group:
@@ -100,3 +102,9 @@ def grouped(told: Told, page: Page) -> list[Group]:
         group("Told before, not merged yet", told.before),
     )
     return [one for one in groups if one.items]
+
+
+def _says(cell: Cell, one: Noted) -> bool:
+    """Whether a cell shows what the news are about: they may be of another series."""
+    cause = printable(" ".join(cell["cause"].split()))
+    return cell["verdict"] == one.kind and cause in printable(one.text)
