@@ -62,7 +62,10 @@ class Remote:
         Raises:
             VpatchError: The remote gave no answer.
         """
-        wanted = self._find(name)
+        wanted, tip = self._find(name)
+        # A server that leaves nothing out would send all of it again.
+        if tip and self._store.tip(self.refs + name) == tip:
+            return tip
         return self._fetch(name, wanted, "--depth=1") if wanted else None
 
     def _fetch(self, name: str, wanted: str, depth: str) -> str | None:
@@ -139,18 +142,18 @@ class Remote:
         pairs = (line.split("\t", 1) for line in lines)
         return {ref: oid for oid, ref in pairs}
 
-    def _find(self, name: str) -> str | None:
-        """Return what to ask the server for."""
+    def _find(self, name: str) -> tuple[str | None, str]:
+        """Return what to ask the server for, and the commit of a ref as far as it told."""
         refs = self._refs()
         for ref in (f"refs/tags/{name}", f"refs/heads/{name}", name):
             if ref in refs:
-                return ref
+                return ref, refs.get(f"{ref}^{{}}", refs[ref])
         if not is_commit(name):
-            return None
+            return None, ""
         tips = {oid for oid in refs.values() if oid.startswith(name)}
         if len(tips) == 1:
-            return tips.pop()
-        return name if len(name) == _FULL else self._lengthened(name)
+            return tips.pop(), ""
+        return name if len(name) == _FULL else self._lengthened(name), ""
 
     def _lengthened(self, name: str) -> str | None:
         """Return a full commit id; a server finds no short ones, so history is needed."""
