@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,6 +54,31 @@ def test_bases_at_hand(stocked: Desk) -> None:
     out = stocked.run("bases").out
     assert out.split()[:3] == ["Base", "Commit", "Source"]
     assert f"v0.16.0  {found[1]['commit'][:12]}  vllm-0.16.0.tar.gz" in out
+
+
+def test_a_range(stocked: Desk) -> None:
+    """All its releases are brought; one that nobody offers is no failure, as in a matrix."""
+    found = stocked.json("bases", "--fetch", "v0.14.0..")
+    assert [base["name"] for base in found["bases"]] == ["v0.14.0", "v0.16.0"]
+    assert (found["missing"], found["ok"]) == ({}, True)
+    asked = len(stocked.index.asked)
+    assert stocked.json("bases", "--fetch", "v0.14.0..") == found
+    assert [path for path in stocked.index.asked[asked:] if path.endswith(".gz")] == []
+
+
+def test_a_range_that_could_not_be_had(stocked: Desk, offline: Desk) -> None:
+    """What is there is brought, the rest named, and the status is 3."""
+    stocked.index.add("0.18.0", sdist("0.18.0", {}), sha256="0" * 64)
+    ran = stocked.run("bases", "--fetch", "v0.14.0..,v0.15.1", "--json", status=3)
+    found = json.loads(ran.out)
+    assert [base["name"] for base in found["bases"]] == ["v0.14.0", "v0.16.0"]
+    assert list(found["missing"]) == ["v0.18.0", "v0.15.1"]
+    assert "the index has no source distribution" in found["missing"]["v0.15.1"]
+    assert found["ok"] is False
+    assert f"no answer for v0.18.0: {found['missing']['v0.18.0']}" in ran.err
+    # A silent index told of no release: those at hand are not all of the range.
+    ran = offline.run("bases", "--fetch", "v0.14.0..", status=3)
+    assert (ran.out, "cannot be reached" in ran.err) == ("", True)
 
 
 def test_one_release_by_two_names(stocked: Desk) -> None:
