@@ -157,3 +157,18 @@ def test_with_a_git_remote(newer: Shop, tmp_path: Path) -> None:
     assert r"    [Core] Make it odd \x1b[2J (#4321)" in ran.out
     found = newer.near.json("--upstream", url, "explain", "101", "--base", "v0.18.0", status=1)
     assert found["hunks"][0]["commit"]["pr"] == 4321
+
+
+def test_a_branch_that_moved(shop: Shop, tmp_path: Path) -> None:
+    """Its series was made on an earlier commit of it, which is named as where it was good."""
+    origin = Origin(tmp_path / "upstream", tmp_path / "served/vllm.git")
+    own = origin.commit("one", SOURCE)
+    origin.push()
+    shop.desk.write_series("main", {PATCH: shop.patches[PATCH]}, commit=own)
+    told = ("--upstream", str(origin.served), "explain", "101", "--base", "main")
+    assert "has a place on main" in shop.near.run(*told).out
+    origin.commit("Make it odd", {"vllm/a.py": BROKEN["vllm/a.py"]})
+    origin.push()
+    ran = shop.near.run(*told, status=1)
+    assert f"  first broken in main, good in {own[:12]}" in ran.out.splitlines()
+    assert "#101 has no place on main: conflict, 1 of 1 hunks" in ran.out

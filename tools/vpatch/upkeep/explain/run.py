@@ -53,8 +53,11 @@ def explain(
             where=own,
             hint=f"vpatch bases --fetch {own} says why",
         )
-    # A branch may be at the same commit; the order of releases goes by the name.
-    home = replace(home, name=own)
+    # A branch may be at the same commit; the order of releases goes by the name. One that has
+    # moved is another base by the same name.
+    moved = own == base.name and home.commit != base.commit
+    home = replace(home, name=home.commit[:12] if moved else own)
+    plain = replace(plain, home=home.name)
     timeline = Timeline(replays, short, (home, base), result, fetches)
     found = _explained(replays, timeline, plain)
     if setting.solutions:
