@@ -196,3 +196,21 @@ def test_the_caller_is_ended(tmp_path: Path, end: signal.Signals, *, to_all: boo
     assert process.returncode == -end
     assert err.count("Traceback") == (end == signal.SIGINT), err
     assert "ForkProcess" not in err
+
+
+def test_a_failure_that_nobody_waits_for(capfd: pytest.CaptureFixture[str]) -> None:
+    """Where Ctrl-C has ended the caller first, a process has nothing to say of its own end."""
+
+    @contextmanager
+    def opened() -> Iterator[Callable[[int], int]]:
+        raise BadInputError("git was interrupted")
+        yield int
+
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    here.close()
+    process = context.Process(target=workers._work, args=(opened, there, []))  # noqa: SLF001
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert capfd.readouterr().err == ""

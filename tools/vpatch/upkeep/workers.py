@@ -161,7 +161,8 @@ def _work(
         return
     except Exception as error:  # noqa: BLE001, whatever it is, the caller is told
         error.add_note(traceback.format_exc())
-        pipe.send(error)
+        with suppress(ConnectionError):  # who is gone meanwhile has ended this himself
+            pipe.send(error)
 
 
 def _handed(pipe: Connection) -> Iterator[Any]:
