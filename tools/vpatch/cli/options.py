@@ -37,7 +37,8 @@ base: Decorator = click.option(
     "--base",
     metavar="BASE",
     type=_BaseName(),
-    help="A release (v0.16.0, latest), a branch or a commit.",
+    help="A release (v0.16.0, latest), a branch or a commit.  [default: the target's own; else "
+    "the one applied last here; else base in vpatch.toml; else the newest series]",
 )
 onto: Decorator = click.option(
     "--onto",
