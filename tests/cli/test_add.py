@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -530,6 +531,41 @@ def test_a_mailbox_with_a_mail_that_is_left_out(bureau: Bureau, tmp_path: Path) 
     assert bureau.add("40101", "--split-commits")["written"] == names
 
 
+def test_a_mailbox_of_several_pull_requests(bureau: Bureau, tmp_path: Path) -> None:
+    """What export wrote of a series comes back as it was: each mail is of its own."""
+    forge = bureau.forge
+    forge.open(40101, "Edit a", edited(A, l7="seven"))
+    forge.open(40102, "Parts of b", edited(B, l7="seven"))
+    forge.push(40102, [("More of b", {B: lines(1, 40, l7="seven", l20="20")})])
+    own = tmp_path / "fix-it.diff"
+    own.write_text("--- vllm/a.py\n+++ vllm/a.py\n@@ -30,2 +30,3 @@\n line 30\n+x\n line 31\n")
+    bureau.add("40102", "--split-commits")
+    bureau.add(str(own))
+    bureau.add("40101")
+    before, series = bureau.state(), bureau.series
+    forge.api.shut(40102)
+    bureau.near.run("export", "--format", "mbox", "--out", str(tmp_path / "out"))
+    box = str(tmp_path / "out/v0.16.0.mbox")
+    ran = bureau.near.run("add", box, status=1)
+    assert "#40102 is carried already" in ran.err
+    bureau.near.run("drop", "40102", "fix-it.patch")
+    ran = bureau.near.run("add", box, status=1)
+    assert "#40101 is carried already" in ran.err
+    bureau.near.run("drop", "40101")
+    (bureau.near.folder / "patches/upstream.toml").unlink()
+    answer = bureau.add(box)
+    assert (answer["pr"], answer["written"]) == (None, series)
+    assert {name: bureau.state()[f"patches/v0.16.0/{name}"] for name in series} == {
+        name: before[f"patches/v0.16.0/{name}"] for name in series
+    }
+    facts = tomllib.loads(bureau.facts)["pr"]
+    told = [(one["number"], one["title"], one["state"], one["head"]) for one in facts]
+    assert told == [
+        (40102, "Parts of b", "closed", forge.rev("topic-40102")),
+        (40101, "Edit a", "open", forge.rev("topic-40101")),
+    ]
+
+
 def test_mails_that_do_not_say_what_they_were(bureau: Bureau, tmp_path: Path) -> None:
     """Parts of one pull request that nothing tells apart are refused."""
     bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
@@ -538,7 +574,7 @@ def test_mails_that_do_not_say_what_they_were(bureau: Bureau, tmp_path: Path) ->
     command = ["format-patch", "--stdout", "--zero-commit", "main..topic-40101"]
     file.write_text(git(bureau.forge.origin.folder, *command) + "\n")
     ran = bureau.near.run("add", str(file), status=1)
-    assert "several mails, and not each has its commit's id: 40101.patch" in ran.err
+    assert "several mails of #40101, and not each has its commit's id: 40101.patch" in ran.err
 
 
 @pytest.mark.parametrize(

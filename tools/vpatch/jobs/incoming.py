@@ -6,6 +6,7 @@ They are in the form that a series has, and on the state that their author made 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
@@ -196,14 +197,18 @@ def patches_in(repo: Repo, name: str, raw: bytes) -> list[Patch]:
 
 
 def of_patches(
-    repo: Repo, patches: Sequence[Patch], terms: Terms, *, tree: frozenset[str]
+    repo: Repo,
+    patches: Sequence[Patch],
+    terms: Mapping[int | None, Terms],
+    *,
+    tree: frozenset[str],
 ) -> Incoming:
     """Make patches of what a file holds.
 
     Args:
         repo: A repository; nothing of it is asked.
         patches: What the file holds.
-        terms: How it is to be taken.
+        terms: How each is to be taken, by its pull request.
         tree: Every path of the base, which says what the diffs' paths mean.
 
     Raises:
@@ -211,35 +216,45 @@ def of_patches(
         RefusedError: There are several of one pull request, and they do not say which
             commits they were.
     """
-    heads = [_commit_of(patch) for patch in patches]
-    if terms.url and len(patches) > 1 and not all(heads):
-        hint = "take it from the pull request: vpatch add its number, with --split-commits"
-        what = "several mails, and not each has its commit's id"
-        raise RefusedError(what, where=patches[0].name, hint=hint)
+    parts = Counter(patch.pr for patch in patches)
+    for patch in patches:
+        if patch.pr and parts[patch.pr] > 1 and not _commit_of(patch):
+            hint = "take it from the pull request: vpatch add its number, with --split-commits"
+            what = f"several mails of #{patch.pr}, and not each has its commit's id"
+            raise RefusedError(what, where=patch.name, hint=hint)
     found: list[Patch] = []
     left_out: set[str] = set()
-    for patch, head in zip(patches, heads, strict=True):
+    carried: Counter[int | None] = Counter()
+    for patch in patches:
+        own = terms[patch.pr]
         located = patch.in_tree(tree)
-        kept = tuple(one for one in located.files if not _excluded(one.paths, terms))
+        kept = tuple(one for one in located.files if not _excluded(one.paths, own))
         left_out |= located.paths - {path for file in kept for path in file.paths}
         if not kept:
             continue
-        trailers = {"Upstream-PR": terms.url} if terms.url else {}
-        if terms.url and head:
-            trailers["Upstream-Head"] = head
-        subject, mail = _enveloped(patch, terms)
-        number = len(found) + 1 if len(patches) > 1 else None
-        called = file_name(title_of(subject), terms.number, number)
+        carried[patch.pr] += 1
+        subject, mail = _enveloped(patch, own)
+        number = carried[patch.pr] if parts[patch.pr] > 1 else None
+        called = file_name(title_of(subject), own.number, number)
         diff = b"".join(file.text() for file in kept)
-        found.append(read_patch(called, trailed(repo, mail, trailers).around(diff)))
+        mail = trailed(repo, mail, _unsaid(patch, own))
+        found.append(read_patch(called, mail.around(diff)))
     return Incoming(tuple(found), None, tuple(sorted(left_out)))
+
+
+def _unsaid(patch: Patch, terms: Terms) -> dict[str, str]:
+    """Return the trailers that a patch which came in a file is to have, and lacks."""
+    head = _commit_of(patch) if terms.url else ""
+    wanted = {"Upstream-PR": terms.url, "Upstream-Head": head}
+    said = patch.trailers
+    return {key: value for key, value in wanted.items() if value and key not in said}
 
 
 def _commit_of(patch: Patch) -> str:
     """Return the commit that a mail was made of, empty where it does not tell."""
     found = _MAILBOX.match(patch.head)
-    said = decode(found[1]) if found and found[1] != _ZERO else ""
-    return said or patch.taken_from
+    # Its first line has the commit that it was written from: a copy of that one, perhaps.
+    return patch.taken_from or (decode(found[1]) if found and found[1] != _ZERO else "")
 
 
 def _enveloped(patch: Patch, terms: Terms) -> tuple[str, Mail]:

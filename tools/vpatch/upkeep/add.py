@@ -48,6 +48,7 @@ class Added:
     """What came of taking somebody's work into a series."""
 
     number: int | None
+    """The pull request that it is; None for one's own, and for several."""
     results: tuple[Result, ...]
     """What became of each patch on the series."""
     left_out: tuple[str, ...]
@@ -121,9 +122,12 @@ class Add:
         """
         init_store(self._bases.store)
         patches = incoming.patches_in(self._bases.store, path.name, files.read(path))
-        first = patches[0]
-        terms, learned = self._named(first.pr, asked, first.subject)
-        terms = replace(terms, url=first.trailers.get("Upstream-PR", "").strip() or terms.url)
+        terms: dict[int | None, Terms] = {}
+        learned: dict[int, dict[str, Any]] = {}
+        for patch in patches:
+            if patch.pr not in terms:
+                terms[patch.pr], known = self._named(patch.pr, asked, patch.subject)
+                learned |= known
         with self._replays() as replays:
             self._bases.complete(self._sheet.base)
             tree = frozenset(replays.repo.entries(self._sheet.base.commit))
@@ -230,7 +234,7 @@ class Add:
     ) -> Added:
         """Put what came in into its place in the series, if it has one."""
         sheet = self._sheet
-        number = next(iter(learned), None)
+        number = next(iter(learned)) if len(learned) == 1 else None
         if not taken.patches:
             raise self._nothing_to_carry(taken, asked)
         change = Change(self._folder, sheet, replays, self._upstream.project)
@@ -252,9 +256,10 @@ class Add:
         patches, merged = change.exchange([*before, *behind], at, new, hint)
         made = change.arrange(patches, hint)
         names = tuple(patch.name for patch in new)
-        head = new[-1].taken_from
-        if number and len(head) == _FULL:
-            learned[number].setdefault("head", head)
+        heads = {patch.pr: patch.taken_from for patch in new}
+        for pr, facts in learned.items():
+            if len(heads.get(pr, "")) == _FULL:
+                facts.setdefault("head", heads[pr])
         return Added(
             number,
             (*found.results, *merged),
