@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from itertools import permutations
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support import series_of
 from vpatch.upkeep.overview import Kept, code, escaped, overview
 from vpatch.values.base import Base
 from vpatch.values.facts import PullRequest
 from vpatch.values.proof import Outcome, proof_key
-from vpatch.values.shown import Proofs, Shown
+from vpatch.values.shown import Proofs, Shown, read_shown
+
+if TYPE_CHECKING:
+    from random import Random
 
 PROJECT = "https://github.com/vllm-project/vllm"
 MAIL = """From 0000000000000000000000000000000000000000 Mon Sep 17 00:00:00 2001
@@ -172,6 +179,60 @@ def test_the_last_word_on_a_base_counts() -> None:
     key = proof_key(PATCH.diff, TEST, "2" * 40)
     bad = replace(bad, commit="2" * 40, key=key)
     assert proof_of([bad, good]) == f"failed on v0.16.0 (2026-11-02, {WITH}): `x`."
+
+
+def other(one: Shown, digit: str = "2") -> Shown:
+    """Return the same, shown on another commit that has the base's name."""
+    commit = digit * 40
+    return replace(one, commit=commit, key=proof_key(PATCH.diff, TEST, commit))
+
+
+def test_the_commit_of_the_series_counts() -> None:
+    """What was shown on it is told before what was on another one, later or not."""
+    good, bad = shown("v0.16.0"), shown("v0.16.0", Outcome.FAILED, 2, "x")
+    own = BASE.commit[0]
+    for told in permutations([other(good, own), bad]):
+        assert proof_of([*told]) == f"{SHOWN} v0.16.0 (2026-11-01, {WITH})."
+    for told in permutations([good, other(bad, own)]):
+        assert proof_of([*told]).startswith("failed on v0.16.0 (2026-11-02")
+    idle = other(shown("v0.16.0", Outcome.NOT_RUN, 3, "no GPU"), own)
+    for told in permutations([good, idle]):
+        assert proof_of([*told]).startswith(SHOWN), "what was not run takes nothing away"
+
+
+def test_a_failure_does_not_vanish_behind_a_success_of_the_same_day() -> None:
+    """Where nothing tells which of two commits counts, the worse is told."""
+    good, bad = shown("v0.16.0"), other(shown("v0.16.0", Outcome.FAILED, cause="x"))
+    for told in permutations([good, bad]):
+        assert proof_of([*told]) == f"failed on v0.16.0 (2026-11-01, {WITH}): `x`."
+
+
+RECORDS = st.lists(
+    st.builds(
+        lambda base, outcome, day, digit: other(shown(base, outcome, day, "x"), digit),
+        st.sampled_from(["v0.16.0", "v0.16.1", "v0.17.0", "main"]),
+        st.sampled_from(Outcome),
+        st.integers(1, 2),
+        st.sampled_from("123456"),
+    ),
+    unique_by=lambda one: one.key,
+)
+
+
+@given(RECORDS, st.randoms())
+def test_the_page_does_not_rest_on_the_order_of_the_records(
+    told: list[Shown], chance: Random
+) -> None:
+    """Whatever was shown first, and as it is read again: one page."""
+    page, bases = proof_of(told, bases=("v0.16.0", "v0.17.0")), ("v0.16.0", "v0.17.0")
+    chance.shuffle(told)
+    assert proof_of(told, bases=bases) == page
+    proofs = Proofs({11: TEST})
+    for one in told:
+        proofs = proofs.after([one], [PATCH])
+    assert proof_of([*proofs.shown], bases=bases) == page
+    again = read_shown(proofs.text, where="proofs.json")
+    assert again == proofs.shown
 
 
 HOSTILE = (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from vpatch.values.base import Base
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
     from vpatch.values.series import Series
@@ -105,7 +106,7 @@ def _stories(kept: Sequence[Kept], proofs: Proofs) -> list[_Story]:
         for name, why in one.left_out.items():
             if name in names and one.name not in names[name].carried:
                 names[name].left_out[one.name] = why
-    bases = {one.name for one in kept}
+    bases = {one.name: one.series.base for one in kept}
     for story in found.values():
         if story.pr in proofs.tests:
             story.shown = _by_base(story, proofs, bases)
@@ -180,8 +181,10 @@ def _shown(by_base: Mapping[str, Shown | None]) -> Iterator[str]:
         yield f"{words} {', '.join(places)}{more}"
 
 
-def _by_base(story: _Story, proofs: Proofs, bases: AbstractSet[str]) -> dict[str, Shown | None]:
-    """Return what the proof showed last on each base; None where it was not run."""
+def _by_base(
+    story: _Story, proofs: Proofs, bases: Mapping[str, Base | None]
+) -> dict[str, Shown | None]:
+    """Return what the proof showed on each base; None where it was not run."""
     found: dict[str, Shown | None] = dict.fromkeys(story.carried)
     shown = [
         one
@@ -190,8 +193,20 @@ def _by_base(story: _Story, proofs: Proofs, bases: AbstractSet[str]) -> dict[str
         # A base without a series of its own is served by another's.
         if one.base == base or one.base not in bases
     ]
-    found |= {one.base: one for one in sorted(shown, key=lambda one: one.day)}
+    for one in sorted(shown, key=lambda one: _weight(one, bases.get(one.base))):
+        found[one.base] = one
     return {base: found[base] for base in in_order(found)}
+
+
+def _weight(one: Shown, base: Base | None) -> tuple[object, ...]:
+    """Return what puts the entry last that counts, of several for one base.
+
+    A release from git has another commit than from the index. That of the series itself counts
+    before a newer one; of one day, the worse outcome is told.
+    """
+    was_run = one.outcome is not Outcome.NOT_RUN
+    own = base is not None and base.commit == one.commit
+    return was_run, own, one.day, [*_WORDS].index(one.outcome), one.commit, one.key
 
 
 def _said(one: Shown) -> tuple[tuple[str, str], str]:

@@ -124,7 +124,8 @@ class Proofs:
                 found[one.key] = one
         every = Proofs(self.tests, tuple(found.values()))
         held = {one.key for patch in patches for one in every.of(patch)}
-        return Proofs(self.tests, tuple(one for one in every.shown if one.key in held))
+        kept = (one for one in every.shown if one.key in held)
+        return Proofs(self.tests, tuple(sorted(kept, key=_order)))
 
     @property
     def text(self) -> str:
