@@ -218,7 +218,7 @@ class Command:
         if self._private:
             env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
             env["GIT_ATTR_NOSYSTEM"] = "1"
-            # What was left at a server comes by `reach` alone: git itself would wait in silence.
+            # What was left at a server comes by `reach` alone: git would wait in silence.
             env["GIT_ALLOW_PROTOCOL"] = "file"
         return env
 
