@@ -173,7 +173,6 @@ def main() -> NoReturn:
             status = _explain(VpatchError("no room for the answer", hint="make room there"))
     except Exception as error:  # noqa: BLE001, whatever it is, nobody wants to see it raw
         status = _report_bug(error)
-    PULSE.end()
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -6,6 +6,7 @@ and a signal gets through to Python wherever that waits.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -39,10 +40,8 @@ class _Pulse:
         if sys.stderr is not None:
             self._owner = os.getpid()
             signal.signal(signal.SIGALRM, self._beat)
-
-    def end(self) -> None:
-        """Beat no more."""
-        signal.setitimer(signal.ITIMER_REAL, 0)
+            # Python gives up its handlers in the end, and the next beat would kill it.
+            atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
 
     def said(self, job: str) -> None:
         """Note of what people were told just now."""
