@@ -41,7 +41,7 @@ def test_one_goes(bureau: Bureau) -> None:
     text = (bureau.patches / "series").read_text()
     why = "fixed upstream by\\x1b[2J #40200"
     assert text.splitlines()[1:] == [
-        f"# 40101-edit-a.patch: dropped on {TODAY}: {why}",
+        f"# 40101-edit-a.patch (#40101): dropped on {TODAY}: {why}",
         "40103-edit-b.patch",
         "40102-edit-a-again.patch",
     ]
@@ -132,19 +132,67 @@ def test_all_go(bureau: Bureau) -> None:
     bureau.near.run("check")
     assert bureau.add("40101")["written"] == ["40101-edit-a.patch"]
     text = (bureau.patches / "series").read_text()
-    assert text.endswith("-again.patch: dropped on " + f"{TODAY}\n40101-edit-a.patch\n")
+    last = f"-again.patch (#40102): dropped on {TODAY}\n40101-edit-a.patch\n"
+    assert text.endswith(last)
 
 
 def test_what_comes_again(bureau: Bureau) -> None:
     """Of what is in the series again no drop is told any more, and of a new drop that alone."""
     bureau.near.run("drop", "40101", "--why", "no need")
     bureau.add("40101")
-    assert "40101-edit-a.patch: dropped" not in (bureau.patches / "series").read_text()
+    assert "40101-edit-a.patch (" not in (bureau.patches / "series").read_text()
     (bureau.patches / "series").open("a").write("# 40101-edit-a.patch: dropped on my toes\n")
     bureau.near.run("drop", "40101", "--why", "once more")
     text = (bureau.patches / "series").read_text()
-    assert text.count("40101-edit-a.patch: dropped on ") == 1
+    assert text.count("# 40101-edit-a.patch") == 1
     assert f"dropped on {TODAY}: once more" in text
+
+
+def test_the_page_tells_what_is_carried_no_more(bureau: Bureau, tmp_path: Path) -> None:
+    """One's own patch by its name, whatever that begins with; a pull request by its number."""
+    text = "--- a/vllm/b.py\n+++ b/vllm/b.py\n@@ -20,2 +20,3 @@\n line 20\n+mine\n line 21\n"
+    for name in ("7-way-own.patch", "mine.patch"):
+        (tmp_path / name).write_text(text)
+        bureau.add(str(tmp_path / name))
+        bureau.near.run("drop", name, "--why", "no need")
+    bureau.forge.open(7, "Edit c", [("Edit c", {"vllm/c.py": "cc\n"})])
+    bureau.forge.release("v0.17.0")
+    bureau.near.run("rebase", "--onto", "v0.17.0")
+    bureau.near.run("check", "--fix")
+    bureau.near.run("add", "7", "--base", "v0.17.0")
+    bureau.near.run("drop", "7", "--base", "v0.17.0")
+    bureau.near.run("check")
+    page = (bureau.near.folder / "PATCHES.md").read_text()
+    _, _, told = page.partition("## Carried no more\n\n")
+    link = "[#7](https://github.com/vllm-project/vllm/pull/7)"
+    bases, names = ("v0.16.0", "v0.17.0"), ("mine.patch", "7-way-own.patch")
+    own = [(name, base) for base in bases for name in names]
+    assert set(told.splitlines()) == {
+        *(f"- `{name}` on {base}: dropped on {TODAY}: no need" for name, base in own),
+        f"- {link} on v0.17.0: dropped on {TODAY}",
+    }
+    bureau.near.run("add", "7", "--base", "v0.17.0")
+    series = (bureau.near.folder / "patches/v0.17.0/series").read_text()
+    assert "(#7)" not in series
+    assert "# 7-way-own.patch: dropped on" in series, "that is another one's number"
+
+
+def test_one_dropped_under_an_older_name(bureau: Bureau) -> None:
+    """Where another series carries the pull request, the page says why this one does not."""
+    bureau.forge.release("v0.17.0")
+    bureau.near.run("rebase", "--onto", "v0.17.0")
+    series = bureau.near.folder / "patches/v0.17.0/series"
+    series.write_text(series.read_text().replace("40101-edit-a.patch", "40101-new.patch"))
+    (series.parent / "40101-edit-a.patch").rename(series.parent / "40101-new.patch")
+    bureau.near.run("drop", "40101", "--why", "slow", "--base", "v0.16.0")
+    page, old = bureau.near.folder / "PATCHES.md", bureau.patches / "series"
+    assert f"Not on v0.16.0: dropped on {TODAY}: slow\n" in page.read_text()
+    earlier = old.read_text().replace(" (#40101)", "")
+    old.write_text(earlier)
+    bureau.near.run("check")
+    bureau.near.run("add", "40101", "--base", "v0.16.0")
+    assert "dropped on" not in old.read_text()
+    bureau.near.run("check")
 
 
 def test_files_of_ones_own_are_left_alone(bureau: Bureau) -> None:

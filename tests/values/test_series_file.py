@@ -149,11 +149,12 @@ def test_comments_on_patches_that_are_left_out() -> None:
         "# 1-a.patch: landed in v0.17.0\n"
         "# (a.py:1)\n"
         "2-b.patch\n"
-        "# 3-c.patch.gz: left out\n"
+        "# 3-c.patch.gz (#33): left out\n"
         "#\n"
         "# More free words.\n"
     )
     found = read_series(text, where="series")
     expected = {"1-a.patch": "landed in v0.17.0 (a.py:1)", "3-c.patch.gz": "left out"}
     assert found.left_out == expected
+    assert found.numbers == {"3-c.patch.gz": 33}
     assert read_series("", where="series").left_out == {}

@@ -141,7 +141,10 @@ class Accept:
         now = [patch.name for patch in patches if patch.pr == news.number]
         if old == now:
             return {}
-        gone = {name: f"# {name}: in the parts of #{news.number} above" for name in old[1:]}
+        gone = {
+            name: f"# {name} (#{news.number}): in the parts of #{news.number} above"
+            for name in old[1:]
+        }
         return gone | {old[0]: "\n".join(now)}
 
     def _incoming(

@@ -239,7 +239,8 @@ class Change:
         found: dict[str, bytes | None] = {f"{sheet.place}/{n}": None for n in sorted(gone)}
         found |= {f"{sheet.place}/{name}": text for name, text in made.files.items()}
         recorded = replace(sheet.base, commit=sheet.recorded)
-        kept = sheet.file.forgetting(gone, made.files.keys() - own)
+        come = [read_patch(n, text) for n, text in made.files.items() if n not in own]
+        kept = sheet.file.forgetting(gone, come)
         text = series_text(recorded, kept, {**made.renamed, **lines}) + lines.get("", "")
         found[f"{sheet.place}/series"] = text.encode()
         if learned:
@@ -253,8 +254,8 @@ class Change:
         """Return ``PATCHES.md`` for the folder as it will be."""
         folder, own = self._folder, self.sheet.name
         patches = tuple(read_patch(name, text) for name, text in made.files.items())
-        left_out = read_series(listing, where=own).left_out
-        new = Kept(own, Series(self.sheet.base, patches), left_out)
+        file = read_series(listing, where=own)
+        new = Kept(own, Series(self.sheet.base, patches), file.left_out, file.numbers)
         names = in_order({*folder.names(), own})
         kept = [new if name == own else kept_series(folder, name) for name in names]
         facts = read_facts(told_facts(folder, learned), where="upstream.toml")

@@ -80,7 +80,8 @@ def page(folder: Folder, project: str, proofs: Proofs | None = None) -> bytes:
 
 def kept_series(folder: Folder, name: str) -> Kept:
     """Return a series as ``PATCHES.md`` tells of it."""
-    return Kept(name, folder.series(name), folder.series_file(name).left_out)
+    file = folder.series_file(name)
+    return Kept(name, folder.series(name), file.left_out, file.numbers)
 
 
 def check(folder: Folder, bases: Bases, project: str) -> Checked:

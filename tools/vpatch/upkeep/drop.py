@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vpatch.values.mail import title_of
+from vpatch.values.series import dropped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -52,8 +53,8 @@ def drop(change: Change, names: Collection[str], why: str, day: date) -> Dropped
         if patches[at].name in names:
             stay, told = change.exchange(stay, slice(at, at + 1), [], _AGAIN)
             merged |= {one.patch.name: one for one in told}
-    reason = f": {title_of(why)}" if why.strip() else ""
-    lines = {name: f"# {name}: dropped on {day}{reason}" for name in gone}
+    why = title_of(why)
+    lines = {p.name: dropped(p.name, p.pr, day, why) for p in patches if p.name in gone}
     made = change.arrange(stay, _AGAIN)
     raw = {patch.name: patch.raw for patch in patches}
     rewritten = tuple(p.name for p in stay if made.files.get(p.name) != raw[p.name])

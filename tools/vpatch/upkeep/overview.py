@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vpatch.jobs.folder import in_order
+from vpatch.values.patch import number_in
 from vpatch.values.paths import printable
 from vpatch.values.proof import Outcome
 from vpatch.values.shown import Proofs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from vpatch.values.base import Base
     from vpatch.values.facts import PullRequest
@@ -25,8 +25,6 @@ _HEAD = """# Patches
 
 Written by `vpatch check --fix` from the files in `patches/`: do not edit it by hand.
 """
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}(?=-)")
-"""How the name of a pull request's patch begins."""
 _LANDED = re.compile(r"landed in [^,( ]+|in \S+ already")
 _WORDS = {
     Outcome.PROVEN: "red without the patch, green with it",
@@ -54,7 +52,7 @@ def overview(
         project: Address of the upstream project, for links.
         proofs: What the proofs showed.
     """
-    stories = _stories(kept, proofs)
+    stories, gone = _stories(kept, proofs)
     parts = [_HEAD, *_standing(kept, stories, facts, project)]
     for story in stories:
         parts += _told(story, facts.get(story.pr or 0), project)
@@ -62,7 +60,7 @@ def overview(
     watched = [request for pr, request in facts.items() if pr not in carried]
     if watched:
         parts += _watched(watched, project)
-    parts += _carried_no_more(kept, carried, project)
+    parts += _carried_no_more(gone, project)
     return "\n".join(parts)
 
 
@@ -75,6 +73,8 @@ class Kept:
     series: Series
     left_out: Mapping[str, str]
     """Patches that are not in it, and why."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """The pull requests of those, where it is told."""
 
 
 @dataclass(slots=True)
@@ -92,7 +92,19 @@ class _Story:
     """By base: what its proof showed there, None for nothing; None where it has no proof."""
 
 
-def _stories(kept: Sequence[Kept], proofs: Proofs) -> list[_Story]:
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A patch that is in no series any more."""
+
+    pr: int | None
+    name: str
+    """Empty where the pull request says it."""
+    base: str
+    """The base whose series still speaks of it."""
+    why: str
+
+
+def _stories(kept: Sequence[Kept], proofs: Proofs) -> tuple[list[_Story], list[_Gone]]:
     """Gather what each series says of each patch, in the order of the oldest."""
     found: dict[int | str, _Story] = {}
     for one in kept:
@@ -101,16 +113,28 @@ def _stories(kept: Sequence[Kept], proofs: Proofs) -> list[_Story]:
             story = found.setdefault(key, _Story(patch.pr, patch, {}, {}))
             story.patch = patch
             story.carried[one.name] = order, patch
-    names = {p.name: story for story in found.values() for _, p in story.carried.values()}
-    for one in kept:
-        for name, why in one.left_out.items():
-            if name in names and one.name not in names[name].carried:
-                names[name].left_out[one.name] = why
+    gone = list(_leave_out(kept, found))
     bases = {one.name: one.series.base for one in kept}
     for story in found.values():
         if story.pr in proofs.tests:
             story.shown = _by_base(story, proofs, bases)
-    return list(found.values())
+    return list(found.values()), gone
+
+
+def _leave_out(kept: Sequence[Kept], found: Mapping[int | str, _Story]) -> Iterator[_Gone]:
+    """Add to each story where it is left out; yield what is left out and in no series."""
+    names = {p.name: story for story in found.values() for _, p in story.carried.values()}
+    for one in kept:
+        for name, why in one.left_out.items():
+            number = one.numbers.get(name)
+            story = found.get(number) if number else names.get(name)
+            if not (number or story) and (number := number_in(name)):
+                # The patch has another name in another series.
+                story = found.get(number)
+            if story is None:
+                yield _Gone(number, "" if number else name, one.name, why)
+            elif one.name not in story.carried:
+                story.left_out[one.name] = why
 
 
 def _standing(
@@ -248,22 +272,15 @@ def _watched(requests: Iterable[PullRequest], project: str) -> Iterator[str]:
     yield ""
 
 
-def _carried_no_more(
-    kept: Iterable[Kept], carried: AbstractSet[int | None], project: str
-) -> Iterator[str]:
-    """Tell of the pull requests that are in no series, and that a comment still speaks of."""
-    found = [
-        (int(named[0]), one.name, why)
-        for one in kept
-        for name, why in one.left_out.items()
-        if (named := _NUMBER.match(name)) and int(named[0]) not in carried
-    ]
-    if found:
-        yield "## Carried no more\n"
-    for number, base, why in dict.fromkeys(found):
-        yield f"- {link(number, project)} on {escaped(base)}: {escaped(why)}"
-    if found:
-        yield ""
+def _carried_no_more(gone: Collection[_Gone], project: str) -> Iterator[str]:
+    """Tell of what is in no series, and what a comment still speaks of."""
+    if not gone:
+        return
+    yield "## Carried no more\n"
+    for one in dict.fromkeys(gone):
+        what = link(one.pr, project) or code(one.name)
+        yield f"- {what} on {escaped(one.base)}: {escaped(one.why)}"
+    yield ""
 
 
 def _state(request: PullRequest | None) -> str:

@@ -290,5 +290,10 @@ def _pr_of(patch: Patch) -> int | None:
     if url := patch.trailers.get("Upstream-PR"):
         found = _PULL.search(url.strip())
         return int(found[1]) if found else None
-    numbered = _NUMBERED.match(patch.name)
-    return int(numbered[1]) if numbered else None
+    return number_in(patch.name)
+
+
+def number_in(name: str) -> int | None:
+    """Return the pull request that the name of a patch begins with, None for any other name."""
+    found = _NUMBERED.match(name)
+    return int(found[1]) if found else None

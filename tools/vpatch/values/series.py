@@ -11,16 +11,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vpatch.values.errors import FormatError
+from vpatch.values.patch import number_in
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import date
 
     from vpatch.values.base import Base
     from vpatch.values.patch import Patch
 
 _BASE = re.compile(r"^# This series applies on (?:\S.*? )?(\S+) \(([0-9a-f]{40})\)\s*$")
-_LEFT_OUT = re.compile(r"^# (\S+\.(?:patch|diff)(?:\.gz)?): (.+)$")
-_DROPPED = re.compile(r"^# ((?:(\d+)-)?\S+): dropped on ")
+_LEFT_OUT = re.compile(
+    r"^# (?P<name>\S+\.(?:patch|diff)(?:\.gz)?)(?: \(#(?P<pr>[1-9]\d{0,8})\))?: (?P<why>.+)$"
+)
+_DROPPED = "dropped on "
 _ENTRY = re.compile(r"^(?P<name>\S+)(?P<options>(?:\s+-\S+)*)\s*(?:\s#.*)?$")
 
 
@@ -51,27 +55,35 @@ class SeriesFile:
         name = ""
         for line in self.lines:
             if said := _LEFT_OUT.match(line):
-                name = said[1]
-                found[name] = said[2].strip()
+                name = said["name"]
+                found[name] = said["why"].strip()
             elif name and line.startswith("# ") and not _BASE.match(line):
                 found[name] += f" {line[2:].strip()}"
             else:
                 name = ""
         return found
 
-    def forgetting(self, gone: Collection[str], come: Iterable[str]) -> SeriesFile:
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The pull requests of those of which such a comment tells it."""
+        said = filter(None, map(_LEFT_OUT.match, self.lines))
+        return {one["name"]: int(one["pr"]) for one in said if one["pr"]}
+
+    def forgetting(self, gone: Collection[str], come: Iterable[Patch]) -> SeriesFile:
         """Return the file without what it says of an earlier drop.
 
         Args:
             gone: Names of patches that are dropped once more.
-            come: Names of patches that come, perhaps again, and of which nothing is left out.
+            come: Patches that come, perhaps again, and of which nothing is left out.
         """
-        back = {part for name in come for part in (name, name.partition("-")[0])}
+        back = {known for patch in come for known in (patch.name, patch.pr) if known}
 
         def is_stale(line: str) -> bool:
-            if found := _DROPPED.match(line):
-                return found[1] in gone or found[1] in back or found[2] in back
-            return False
+            said = _LEFT_OUT.match(line)
+            if not (said and said["why"].startswith(_DROPPED)):
+                return False
+            number = int(said["pr"]) if said["pr"] else number_in(said["name"])
+            return said["name"] in gone or said["name"] in back or number in back
 
         return replace(self, lines=tuple(line for line in self.lines if not is_stale(line)))
 
@@ -88,6 +100,19 @@ class Series:
         """Return the series up to and with the patch of this name."""
         names = [patch.name for patch in self.patches]
         return Series(self.base, self.patches[: names.index(name) + 1])
+
+
+def dropped(name: str, number: int | None, day: date, why: str) -> str:
+    """Return the comment that stands for a patch which was dropped.
+
+    Args:
+        name: Its file name.
+        number: Its pull request, None where it has none.
+        day: When it was dropped.
+        why: The reason in one line, empty where there is none.
+    """
+    whose = f" (#{number})" if number else ""
+    return f"# {name}{whose}: {_DROPPED}{day}{why and f': {why}'}"
 
 
 def first_line(base: Base) -> str:
