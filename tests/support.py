@@ -253,6 +253,19 @@ class Desk:
         assert status is None or ran.returncode == status, f"{args}: {found}"
         return found
 
+    def inside(self, *args: str, status: int = 0) -> Ran:
+        """Run vpatch as most do: in the project's folder, without naming it."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "vpatch", *args],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == status, f"{args}: {ran}"
+        return Ran(ran.returncode, ran.stdout, ran.stderr)
+
     def at_once(self, *calls: Sequence[str]) -> list[Ran]:
         """Start several runs together; each must end well."""
         runs = [

@@ -252,6 +252,17 @@ def test_another_series_serves_the_base(bureau: Bureau) -> None:
     assert "hint: vpatch rebase --onto v0.17.0 makes one" in ran.err
 
 
+def test_a_conflict_in_the_folder_itself(bureau: Bureau) -> None:
+    """As most people type it: without -C, by relative paths."""
+    bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
+    bureau.add("40101")
+    bureau.forge.open(40102, "Edit too", edited(A, l7="7"))
+    desk = bureau.near
+    desk.inside("add", "40102", status=1)
+    (bureau.near.folder / "build/add/tree" / A).write_text(lines(1, 40, l7="7 and seven"))
+    assert "40102-edit-too.patch" in desk.inside("add", "--continue").out
+
+
 def test_a_conflict_is_solved_and_taken(bureau: Bureau) -> None:
     """Nothing is written until it is solved, and the solution is kept for the next time."""
     bureau.forge.open(40101, "Edit", edited(A, l7="seven"))

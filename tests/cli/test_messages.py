@@ -332,7 +332,7 @@ def test_no_command_for_the_runner(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In GitHub's log, words of others stay words, wherever a line of theirs begins."""
-    title = f"{'x' * 150} ::error::you ##[add-mask]e"
+    title = "::error::you ##[add-mask]e"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     show.print_note(title)
     show.print_table(("Title",), [("::error::you ##[add-mask]e",)])

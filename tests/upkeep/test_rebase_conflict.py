@@ -79,6 +79,14 @@ def test_it_stops_with_all_that_is_needed(works: Works) -> None:
     assert "+ upstream\n" in upstream
 
 
+def test_in_the_folder_itself(works: Works) -> None:
+    """From begin to end as most people type it: without -C, by relative paths."""
+    ran = works.near.inside("rebase", "--onto", "v0.18.0", status=1)
+    assert "solve it in    build/rebase/tree" in ran.out
+    solve(works)
+    assert "wrote patches/v0.18.0" in works.near.inside("rebase", "--continue").out
+
+
 def test_a_mergetool_and_an_editor_may_leave_their_files(stopped: Works) -> None:
     """What git's mergetool keeps beside a file, and what .gitignore names, is no change."""
     solve(stopped)

@@ -159,6 +159,6 @@ def print_follow_ups(number: int, found: Sequence[Candidate]) -> None:
 
 
 def print_note(text: str) -> None:
-    """Print a paragraph, its further lines indented."""
-    width = _console().width
+    """Print a paragraph, its further lines indented; in a pipe one line, to be searched."""
+    width = _console().width if sys.stdout.isatty() else sys.maxsize
     echo(click.wrap_text(printable(text), width, subsequent_indent="  "))
