@@ -10,7 +10,7 @@ import pytest
 from git_servers import Http, Origin, until
 from silent_servers import Hole, Speaker, alive, dribbling, silent
 from support import Project, git
-from vpatch.doors.git import GitError, Patience, Repo, SilentError, init
+from vpatch.doors.git import GitError, Patience, Repo, SilentError, init, patience
 from vpatch.doors.git.patience import last_words, without_progress
 
 if TYPE_CHECKING:
@@ -67,6 +67,26 @@ def test_a_server_that_dribbles(repo: Repo) -> None:
     with Speaker(dribbling(head)) as slow:
         given_up(repo, "ls-remote", f"http://{slow.place}/x.git", words=slow.place)
         assert slow.met.is_set()
+
+
+def test_what_outlives_a_git_that_has_ended(
+    repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it started may hold its ends open, as ssh's master does: the answer counts."""
+    os.mkfifo(tmp_path / "fifo")
+    served = tmp_path / "served.git"
+    init(served, bare=True)
+    ssh = script(
+        tmp_path / "stays",
+        f"sh -c 'cat {tmp_path}/fifo # stays' &",
+        f"exec git-upload-pack {served}",
+    )
+    monkeypatch.setenv("GIT_SSH", ssh)
+    monkeypatch.setenv("GIT_SSH_VARIANT", "ssh")
+    monkeypatch.setattr(patience, "_GRACE", 0.3)
+    told = Patience(answer=60, work=60, look=0.02)
+    assert repo.reach("ls-remote", "ssh://127.0.0.1/x.git", patience=told) == b""
+    until(lambda: not alive(f"{tmp_path}/fifo"))
 
 
 def test_what_is_asked_on_the_way(

@@ -84,6 +84,11 @@ def drop_inherited_variables() -> None:
             del os.environ[name]
 
 
+def _verb(args: Sequence[str]) -> str:
+    """Return git's command, behind settings for this call alone."""
+    return args[2] if args[0] == "-c" else args[0]
+
+
 class Command:
     """A git repository as commands see it.
 
@@ -138,7 +143,7 @@ class Command:
         # A file that its server did not give says nothing of the question.
         unread = process.returncode != 0 and _NOT_FETCHED in err
         if unread or process.returncode not in ok:
-            raise self._error(args[0], err)
+            raise self._error(_verb(args), err)
         return Ran(process.returncode, out, err)
 
     def reach(
@@ -167,13 +172,14 @@ class Command:
         started = self.start(*args, cwd=place, discover=place is not None, apart=True)
         process = started.proc
         assert process is not None  # noqa: S101, for mypy: it was started
-        silence = patience.answer if args[0] == "ls-remote" else patience.work
+        verb = _verb(args)
+        silence = patience.answer if verb == "ls-remote" else patience.work
         said = listen(process, stdin, silence, patience.look, heard)
         if said is None:
-            raise SilentError(f"nothing was heard for {silence:.0f} s", where=f"git {args[0]}")
+            raise SilentError(f"nothing was heard for {silence:.0f} s", where=f"git {verb}")
         out, err = said
         if process.returncode:
-            raise self._error(args[0], without_progress(err))
+            raise self._error(verb, without_progress(err))
         return out
 
     def start(

@@ -62,21 +62,28 @@ def listen(
     """
     told, since = 0, time.monotonic()
     said: bytes | None = stdin
+    whole = False
     try:
         while True:
+            ended = process.poll() is not None
             try:
-                return process.communicate(said, timeout=look)
+                answer = process.communicate(said, timeout=_GRACE if ended else look)
             except subprocess.TimeoutExpired as error:
                 said = None
-                words: bytes = error.stderr or b""
-                count = len(words) + len(error.output or b"")
-                if count > told:
-                    told, since = count, time.monotonic()
+                out, words = error.output or b"", error.stderr or b""
+                if ended:
+                    # Something that it started, as ssh's master, still holds its ends open.
+                    return out, words
+                if len(out) + len(words) > told:
+                    told, since = len(out) + len(words), time.monotonic()
                     heard(last_words(words))
                 elif time.monotonic() - since > silence:
                     return None
+            else:
+                whole = True
+                return answer
     finally:
-        if process.poll() is None:
+        if not whole:
             _end(process)
         for end in filter(None, (process.stdin, process.stdout, process.stderr)):
             with suppress(OSError):
