@@ -87,6 +87,8 @@ class GitHubServer:
         """Whether somebody waited for the last of them."""
         self.page: bytes | None = None
         """Answer everything with this web page."""
+        self.circles = False
+        """Call the first page the one behind the last."""
         self.moved_to = ""
         """Send everything to the same path below this address."""
         self._closed = threading.Event()
@@ -335,6 +337,8 @@ class GitHubServer:
             headers["Link"] = (
                 f'<{address}{page + 1}>; rel="next", <{address}{last}>; rel="last"'
             )
+        elif self.circles:
+            headers["Link"] = f'<{self.root}{path}?per_page={size}&page=1>; rel="next"'
         return _Answer(200, events[end - size : end], headers)
 
 

@@ -93,6 +93,16 @@ def test_the_thread_over_several_pages(server: GitHubServer, client: Client) -> 
     assert server.statuses == [200, 200, 304, 304]
 
 
+def test_pages_without_an_end(server: GitHubServer, client: Client) -> None:
+    """A server whose pages lead back to the first is no GitHub, and not asked for ever."""
+    for number in range(250):
+        server.comment(101, f"comment {number}")
+    server.circles = True
+    with pytest.raises(VpatchError, match="answers is no GitHub API"):
+        client.ask.thread(101)
+    assert len(server.asked) <= 4
+
+
 def test_a_page_that_comes_behind_a_full_one(server: GitHubServer, client: Client) -> None:
     """The full one is what it was, and by its ETag nobody could see the new one."""
     for number in range(99):

@@ -105,8 +105,11 @@ class Api:
             DownError: No answer, and none to any other question.
             VpatchError: No answer, or none that can be read.
         """
-        address = self.address + question
+        address, seen = self.address + question, set[str]()
         while address:
+            if address in seen:
+                raise self.no_github()
+            seen.add(address)
             page, address = self._page(address, what)
             yield page
 
@@ -299,6 +302,8 @@ def _keep(path: Path, answer: dict[str, Any]) -> None:
     beside = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A token may have read what is not for everybody on this machine.
+        path.parent.chmod(0o700)
         beside.write_text(json.dumps(answer), "utf-8")
         beside.replace(path)
 
