@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BRANCH = "vpatch/nightly"
+TOLD = "refs/vpatch/told/nightly"
 C = "vllm/c.py"
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nights import BRANCH, C, Nights, begun
+from nights import BRANCH, TOLD, C, Nights, begun
 from steps import KilledError
 from support import Desk, git, lines, tree_of
 from vpatch.doors.files import lock
@@ -269,8 +269,9 @@ def test_a_project_below_the_top_of_its_repository(nights: Nights) -> None:
     nights.commit("Move")
     nights.bureau.near.folder = below
     assert nights.news() == [TO_MAIN]
-    assert "deep/er/patches/main/series" in nights.files()
-    assert git(below, "diff", "--stat=200", f"HEAD..{BRANCH}").count(" deep/er/") > 4
+    branch = f"{BRANCH}-deep-er"
+    assert "deep/er/patches/main/series" in nights.files(branch)
+    assert git(below, "diff", "--stat=200", f"HEAD..{branch}").count(" deep/er/") > 4
     assert nights.news() == []
 
 
@@ -432,14 +433,15 @@ def test_a_name_in_the_way(nights: Nights, name: str) -> None:
 
 
 def test_settings_that_push_more(nights: Nights, tmp_path: Path) -> None:
-    """The branch alone is shown to others, whatever the user's own pushes take along."""
+    """The nights alone are shown to others, whatever the user's own pushes take along."""
     hub = tmp_path / "hub.git"
     git(tmp_path, "init", "-q", "--bare", str(hub))
     git(nights.folder, "config", "push.followTags", "true")
     git(nights.folder, "config", "push.gpgSign", "true")
     git(nights.folder, "tag", "-a", "-m", "Mine", "private")
     assert nights.night("--push", str(hub))["pushed"] is True
-    assert git(hub, "for-each-ref", "--format=%(refname)") == f"refs/heads/{BRANCH}"
+    shown = git(hub, "for-each-ref", "--format=%(refname)").splitlines()
+    assert shown == [f"refs/heads/{BRANCH}", TOLD]
 
 
 def test_a_link_in_the_place_of_its_tree(nights: Nights, tmp_path: Path) -> None:
@@ -561,12 +563,14 @@ def test_a_night_that_is_killed_before_it_tells(
     assert nights.news() == []
 
 
-def test_news_that_cannot_be_written(nights: Nights) -> None:
-    """They are told all the same, and the status is 3."""
-    away = nights.folder / "vpatch.toml/news.md"
+def test_news_that_cannot_be_written(nights: Nights, tmp_path: Path) -> None:
+    """The status is 3, and the next night tells them: whoever reads that file has none."""
+    away, news = nights.folder / "vpatch.toml/news.md", tmp_path / "news.md"
     ran = nights.bureau.near.run("nightly", "--markdown", str(away), status=3)
     assert TO_MAIN in ran.out
     assert "error: cannot write it" in ran.err
+    assert nights.news("--markdown", str(news)) == [TO_MAIN]
+    assert f"### What else is new\n\n- `{TO_MAIN}`" in news.read_text()
     assert nights.news() == []
 
 

@@ -36,7 +36,7 @@ def test_a_failure_is_told_when_it_begins_and_when_it_is_over(nights: list[set[s
         began = {f"could not look at {w}: no answer: {w}" for w in failing - before}
         over = {f"could look at {w} again" for w in before - failing}
         assert sorted(one.text for one in diary.news) == sorted(began | over)
-        seen, before = Seen.read(diary.new.told().written()), failing
+        seen, before = Seen.read(diary.new.told().written(), ""), failing
 
 
 @given(
@@ -52,7 +52,7 @@ def test_a_failure_is_told_when_it_begins_and_when_it_is_over(nights: list[set[s
 )
 def test_what_is_kept_is_what_was_seen(seen: Seen) -> None:
     """And the same is written in the same bytes."""
-    again = Seen.read(seen.written())
+    again = Seen.read(seen.written(), "")
     assert again == seen
     assert again.written() == seen.written()
 

@@ -89,10 +89,14 @@ def command(
             show.print_json(_as_json(night, page, proofs=python is not None))
         else:
             _print(night, page, proofs=python is not None)
+        if markdown:
+            text = nightly.markdown(night.diary, session.project)
+            files.write(Path(markdown), text.encode())
+        # Whatever ends a night before this line, the next one tells its news.
         night.told()
-    if markdown:
-        text = nightly.markdown(night.diary, session.project)
-        files.write(Path(markdown), text.encode())
+    if night.unpushed:
+        show.echo(f"error: {night.unpushed}", err=True)
+        show.echo(f"hint: {night.unpushed.hint}", err=True)
     return _status(night)
 
 
@@ -150,15 +154,13 @@ def _status(night: Night) -> int:
 
 
 def _as_json(night: Night, page: Path, *, proofs: bool) -> dict[str, Any]:
-    from vpatch.upkeep.nightly import BRANCH  # noqa: PLC0415, lazy
-
     diary = night.diary
     return {
         "news": [_noted(one) for one in diary.news],
         "before": [_noted(one) for one in diary.before],
         "failures": diary.new.failures,
         "release": next(iter(diary.new.releases), None),
-        "branch": BRANCH if night.commit else None,
+        "branch": night.branch if night.commit else None,
         "commit": night.commit or None,
         "pushed": night.pushed,
         "proofs": proofs,
@@ -177,8 +179,6 @@ def _noted(one: Noted) -> dict[str, Any]:
 
 def _print(night: Night, page: Path, *, proofs: bool) -> None:
     """Print the news, then where the rest is."""
-    from vpatch.upkeep.nightly import BRANCH  # noqa: PLC0415, lazy
-
     for one in night.diary.news:
         show.print_note(one.text)
     if not night.diary.news:
@@ -187,11 +187,9 @@ def _print(night: Night, page: Path, *, proofs: bool) -> None:
         show.print_note(f"could still not look at {', '.join(night.still_failing)}")
     click.echo()
     if night.commit:
-        line = f"{BRANCH} is at {night.commit[:12]}: git diff HEAD...{BRANCH}"
+        branch = night.branch
+        line = f"{branch} is at {night.commit[:12]}: git diff HEAD...{branch}"
         show.print_note(line)
     show.echo(f"the page is {page}")
     if not proofs:
         click.echo("the proofs were not run: --python PY runs them")
-    if night.unpushed:
-        show.echo(f"error: {night.unpushed}", err=True)
-        show.echo(f"hint: {night.unpushed.hint}", err=True)

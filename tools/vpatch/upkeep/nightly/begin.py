@@ -41,8 +41,10 @@ def home_of(root: Path, say: Callable[[str], None], remote: str = "") -> Home:
         raise VpatchError(
             "there is no commit with patches/ to push", where=str(root), hint="commit it first"
         )
+    plain = Plain(root, say)
+    plain.begin()
     Folder(root).newest()
-    return Plain(root, say)
+    return plain
 
 
 def kept_at(root: Path) -> Home:

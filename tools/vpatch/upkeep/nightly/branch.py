@@ -1,4 +1,4 @@
-"""The branch ``vpatch/nightly`` of the project's own repository."""
+"""The branch that the nights make, in the project's own repository."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vpatch.doors import files
-from vpatch.doors.git import GitError, NewCommit, Repo, SilentError
-from vpatch.jobs.bases.remote import no_answer, shown
+from vpatch.doors.git import GitError, NewCommit, Repo
 from vpatch.upkeep.nightly.home import RECORD, STATE, is_written, written
-from vpatch.values.errors import RefusedError, VpatchError
+from vpatch.upkeep.nightly.names import Names
+from vpatch.upkeep.nightly.there import There
+from vpatch.values.errors import RefusedError
 from vpatch.values.paths import decode, encode
 from vpatch.values.tree import Entry
 
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-BRANCH = "vpatch/nightly"
-_REF = f"refs/heads/{BRANCH}"
 _NOBODY = "vpatch@localhost"
 _ABSENT = "0" * 40
-# The user's settings may ask for more, with what is not for others, or a key that asks him.
-_ALONE = ("--progress", "--recurse-submodules=no")
 # What a forge obeys in a commit's message, where strangers are quoted and numbers upstream's.
 _SIGNS = (
     (re.compile(r"(?<=\w)#(?=\d)"), " PR "),
@@ -34,14 +31,14 @@ _SIGNS = (
     (re.compile(r"@(?=\w)"), "@ "),
     (re.compile(r"\[(?=[^\]]*\b(?:ci|skip)\b)", re.IGNORECASE), "[ "),
 )
-_MOVE = f"merge it, or move it away: git branch -m {BRANCH} NAME"
 
 
 class Branch:
     """The branch ``vpatch/nightly``: one commit on what is checked out.
 
     Neither the user's files nor his index are touched. Every night makes the commit anew, so
-    that it holds no more than what is not merged yet.
+    that it holds no more than what is not merged yet. The last one whose news were told has a
+    name of its own, so that they are not told again when the branch is gone.
 
     Args:
         root: The project's folder.
@@ -56,15 +53,28 @@ class Branch:
         self._root = root
         self._prefix = prefix
         self._say = say
+        self._names = Names.of(prefix)
         self._repo = Repo(git_dir)
         self._users = Repo(git_dir, private=False)
+        self._there = There(git_dir, root, self._names, say)
         self._head = self._repo.resolve("HEAD^{commit}") or ""
-        self._old = self._repo.tip(_REF)
-        self._remote = ""
-        self._theirs = ""
+        self._old = self._repo.tip(self._names.ref)
+        self._memory = self._repo.tip(self._names.memory)
         self._kept = self._told = ""
-        self._silent: VpatchError | None = None
-        self._files = dict(self._committed()) if self._head else {}
+        self._is_told = False
+        self._files = dict(self._committed(self._head)) if self._head else {}
+
+    @property
+    def name(self) -> str:
+        """The branch."""
+        return self._names.branch
+
+    @property
+    def forget(self) -> str:
+        """How to have the next night begin anew."""
+        names = f"-d {self._names.ref}", f"-d {self._names.memory}"
+        commands = " and ".join(f"git update-ref {name}" for name in names)
+        return f"delete {STATE}, commit that, {commands}"
 
     @property
     def has_patches(self) -> bool:
@@ -73,92 +83,74 @@ class Branch:
 
     def begin(self, remote: str) -> None:
         """See that nothing of anybody's can be lost, and what the last night left."""
+        self._refuse_other_ids()
         self._refuse_without_room()
         form = "--format=%(worktreepath)"
-        if place := decode(self._repo.run("for-each-ref", form, _REF).out).strip():
+        if place := decode(self._repo.run("for-each-ref", form, self._names.ref).out).strip():
             hint = "git switch to your own branch there"
-            raise RefusedError(f"{BRANCH} is checked out", where=place, hint=hint)
+            raise RefusedError(f"{self.name} is checked out", where=place, hint=hint)
         if remote:
-            self._remote = remote
-            try:
-                self._ask(remote)
-            except VpatchError as error:
-                # Without a branch here, nobody knows what was told before.
-                if self._old is None:
-                    raise
-                self._silent = error
-        for tip in filter(None, (self._old, self._theirs)):
+            self._there.ask(remote, self._tips())
+        for tip in filter(None, (self._old, self._there.tip)):
             self._refuse_foreign(tip)
-        self._old = self._old or self._taken()
         command = ["status", "--porcelain", "--", "patches", "vpatch.toml"]
         if self._users.run(*command, cwd=self._root, discover=True).out:
             self._say("patches/ has changes that are not committed: the night leaves them out")
 
+    def _refuse_other_ids(self) -> None:
+        """See that ids are as long as those of upstream, which vpatch works with."""
+        kind = decode(self._repo.run("rev-parse", "--show-object-format").out).strip()
+        if kind != "sha1":
+            hint = "keep the project in one of git's usual kind: git init --object-format=sha1"
+            what = f"the repository names what it holds by {kind}, which vpatch cannot write"
+            raise RefusedError(what, where=str(self._root), hint=hint)
+
     def _refuse_without_room(self) -> None:
         """See that no branch's name leaves the night's no room: git keeps one as a folder."""
-        above, below = BRANCH.partition("/")[0], f"{BRANCH}/"
+        above, below = self.name.partition("/")[0], f"{self.name}/"
         form = "--format=%(refname:lstrip=2)"
         refs = self._repo.run("for-each-ref", form, f"refs/heads/{above}").out
         for name in decode(refs).splitlines():
             if name == above or name.startswith(below):
                 hint = f"rename it: git branch -m {name} NAME"
-                raise RefusedError(f"a branch is in the way of {BRANCH}", where=name, hint=hint)
-
-    def _there(self, *command: str) -> bytes:
-        """Have git ask as the user would in his folder: by his settings, and his keys."""
-        return self._users.reach(*command, place=self._root)
-
-    def _ask(self, remote: str) -> None:
-        """Bring the branch as the remote has it: where no disk is kept, it is the only one."""
-        self._say(f"asking {shown(remote)} for {BRANCH}")
-        try:
-            told = decode(self._there("ls-remote", "--", remote, _REF)).split()
-            self._theirs = told[0] if told else ""
-            if self._theirs and self._theirs != self._old:
-                self._there("fetch", *_ALONE, "--no-tags", "--", remote, _REF)
-        except GitError as error:
-            raise no_answer("the remote", remote, error) from error
-
-    def _taken(self) -> str | None:
-        """Begin with the remote's branch where there is none here."""
-        if self._theirs:
-            self._repo.run("update-ref", _REF, self._theirs, _ABSENT)
-        return self._theirs or None
+                what = f"a branch is in the way of {self.name}"
+                raise RefusedError(what, where=name, hint=hint)
 
     def _refuse_foreign(self, tip: str) -> None:
         merged = self._repo.run("merge-base", "--is-ancestor", tip, self._head, ok=(0, 1, 128))
         told = decode(self._repo.run("log", "-1", "--format=%ce%n%h %s", tip).out).split("\n")
         if merged.status and told[0] != _NOBODY:
             raise RefusedError(
-                f"somebody committed to {BRANCH}, and a night would undo it",
+                f"somebody committed to {self.name}, and a night would undo it",
                 where=told[1],
-                hint=_MOVE,
+                hint=self._names.way_out,
             )
 
-    def _committed(self) -> Iterator[tuple[str, Entry]]:
+    def _committed(self, tip: str) -> Iterator[tuple[str, Entry]]:
         """Yield the files of the project's; links and submodules are none of a night's."""
-        for path, entry in self._repo.entries(self._head).items():
+        for path, entry in self._repo.entries(tip).items():
             own = path.removeprefix(self._prefix)
             is_own = own.startswith("patches/") or own in ("PATCHES.md", "vpatch.toml")
             if path.startswith(self._prefix) and is_own and entry.mode.startswith("100"):
                 yield path, entry
 
+    def _tips(self, *more: str) -> list[str]:
+        """Return the commits in which nights were kept, here and there."""
+        found = (self._there.tip, self._old, self._there.memory, self._memory, *more)
+        return list(dict.fromkeys(tip for tip in found if tip))
+
     def states(self) -> list[bytes]:
-        """Return what the last night saw: by the branch here or there, or by what is merged."""
-        tips = dict.fromkeys(filter(None, (self._old, self._theirs, self._head)))
-        return [raw for raw in map(self._state, tips) if raw is not None]
+        """Return what the last night saw, by the branch, its memory, and what is merged."""
+        tips = self._tips(self._head)
+        return [raw for tip in tips if (raw := self._read(tip, STATE)) is not None]
 
     def records(self) -> list[bytes]:
-        """Return what proofs showed to the last night, by the branch here and there."""
-        tips = dict.fromkeys(filter(None, (self._old, self._theirs)))
-        return [raw for tip in tips if (raw := self._read(tip, RECORD)) is not None]
+        """Return what proofs showed to the last night, by the branch and its memory."""
+        return [raw for tip in self._tips() if (raw := self._read(tip, RECORD)) is not None]
 
     def merged(self) -> bytes | None:
         """Return what the night saw that was merged last."""
-        return self._state(self._head)
-
-    def _state(self, tip: str) -> bytes | None:
-        return self._read(tip, STATE)
+        return self._read(self._head, STATE)
 
     def _read(self, tip: str, name: str) -> bytes | None:
         path = self._prefix + name
@@ -185,20 +177,32 @@ class Branch:
             if path not in self._files or self._files[path].oid != oid
         }
         change |= dict.fromkeys(self._gone(oids))
-        self._kept = self._made(change, state, message)
         self._told = self._made(change, told, message)
-        if not self._told:
-            return ""
+        # Where there is nothing to tell, one commit is both.
+        self._kept = self._told if state == told else self._made(change, state, message)
+        self._is_told = state == told
+        if self._kept:
+            self._move(self._kept)
+        elif not self._told and self._old and self._is_merged(self._old):
+            with suppress(GitError):
+                self._repo.run("update-ref", "-d", self._names.ref, self._old)
+        return self._told
+
+    def _move(self, tip: str) -> None:
+        """Point the branch at a commit, if nobody moved it since the night began."""
         try:
-            self._repo.run("update-ref", _REF, self._kept, self._old or _ABSENT)
+            self._repo.run("update-ref", self._names.ref, tip, self._old or _ABSENT)
         except GitError as error:
-            if self._repo.tip(_REF) == self._old:
+            if self._repo.tip(self._names.ref) == self._old:
                 raise
             hint = "run again: the night is not kept, and has told nothing yet"
-            raise RefusedError(
-                f"{BRANCH} moved meanwhile", where=str(self._root), hint=hint
-            ) from error
-        return self._told
+            what = f"{self.name} moved meanwhile"
+            raise RefusedError(what, where=str(self._root), hint=hint) from error
+
+    def _is_merged(self, tip: str) -> bool:
+        """Whether what is checked out has a commit, or all that it brings the project."""
+        merged = self._repo.run("merge-base", "--is-ancestor", tip, self._head, ok=(0, 1))
+        return not merged.status or dict(self._committed(tip)) == self._files
 
     def _made(
         self, change: Mapping[str, Entry | None], state: bytes, message: Sequence[str]
@@ -211,7 +215,7 @@ class Branch:
         tree = f"{commit}^{{tree}}"
         if self._same(tree, f"{self._head}^{{tree}}"):
             return ""
-        for tip in filter(None, (self._theirs, self._old)):
+        for tip in self._tips():
             if self._same(f"{tip}^", self._head) and self._same(tree, f"{tip}^{{tree}}"):
                 return tip
         return commit
@@ -219,9 +223,12 @@ class Branch:
     def told(self) -> None:
         """Put the commit that says so in the place of the one that does not."""
         if self._told:
-            # If somebody moved it meanwhile, the next night says so, and tells all again.
+            self._repo.set_ref(self._names.memory, self._told)
+            self._is_told = True
+            # If somebody moved it meanwhile, the memory knows what was told.
             with suppress(GitError):
-                self._repo.run("update-ref", _REF, self._told, self._kept)
+                was = self._kept or self._old or _ABSENT
+                self._repo.run("update-ref", self._names.ref, self._told, was)
 
     def _same(self, one: str, other: str) -> bool:
         return self._repo.resolve(one) == self._repo.resolve(other)
@@ -232,28 +239,9 @@ class Branch:
                 yield path
 
     def push(self) -> bool:
-        """Push the branch, if the remote has it as it was when the night began."""
-        tip = self._told or self._repo.tip(_REF)
-        if not self._remote or tip in (None, self._theirs):
-            return False
-        if self._silent:
-            raise self._silent
-        lease = f"--force-with-lease={_REF}:{self._theirs}"
-        self._say(f"pushing {BRANCH} to {shown(self._remote)}")
-        try:
-            options = (*_ALONE, "--no-follow-tags", "--no-signed", lease)
-            self._there("push", *options, "--", self._remote, f"{tip}:{_REF}")
-        except GitError as error:
-            moved = "stale info" in error.detail
-            silent = f": {error.what}" if isinstance(error, SilentError) else ""
-            hint = "the next night tries again; -v shows git's own words"
-            raise VpatchError(
-                f"{BRANCH} moved there meanwhile" if moved else f"the push failed{silent}",
-                where=shown(self._remote),
-                hint=_MOVE if moved else hint,
-                detail=shown(error.detail),
-            ) from error
-        return True
+        """Push what this night keeps, if the remote has it as it was when the night began."""
+        tip = self._told if self._is_told else self._kept
+        return self._there.push(tip, told=self._is_told)
 
 
 def _message(news: Sequence[str]) -> bytes:

@@ -17,6 +17,14 @@ RECORD = "patches/smoke/proofs.json"
 class Home(Protocol):
     """What a night begins with, and what it leaves."""
 
+    @property
+    def name(self) -> str:
+        """The branch that has its work; empty for none."""
+
+    @property
+    def forget(self) -> str:
+        """How to have the next night begin anew."""
+
     def states(self) -> list[bytes]:
         """Return what the last night saw, wherever it was kept; nothing before the first."""
 
@@ -49,7 +57,10 @@ class Home(Protocol):
         """Keep that the news were told."""
 
     def push(self) -> bool:
-        """Show it to others, where that was asked for; return whether there was need.
+        """Show to others what is kept by now, where that was asked for.
+
+        Returns:
+            Whether there was need.
 
         Raises:
             VpatchError: They took it not.

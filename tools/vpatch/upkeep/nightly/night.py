@@ -76,17 +76,20 @@ class Night:
         self._say = say
         self._home = home_of(root, say, remote)
         self._now = datetime.now().astimezone()
-        old, merged = Seen.newest(self._home.states()), Seen.read(self._home.merged())
+        forget = self._home.forget
+        old = Seen.newest(self._home.states(), forget)
+        merged = Seen.read(self._home.merged(), forget)
         self.diary = Diary(old, say, f"{self._now:%Y-%m-%d}", merged.news)
         self._place = root / "build" / "nightly"
         _clear(self._place)
         self.root = self._home.lay(self._place)
         """The tree of the night."""
         self.commit = ""
-        """The commit that has its work; empty where none was needed."""
+        """The commit that has its work once it is told; empty where none was needed."""
         self.pushed = False
+        """Whether its work was pushed."""
         self.unpushed: VpatchError | None = None
-        """Why it could not be pushed."""
+        """Why it could not be pushed, or not that it was told."""
 
     def look(self, means: Means, asked: str | None) -> list[Base]:
         """Go through the steps; what fails in one hides no other.
@@ -134,7 +137,7 @@ class Night:
         diary.close()
 
     def keep(self) -> None:
-        """Commit, then push; the news is told behind that.
+        """Commit, then push; the news is told behind that, and until then kept as untold.
 
         Raises:
             RefusedError: The branch moved meanwhile; nothing was changed.
@@ -144,14 +147,25 @@ class Night:
         kept, told = seen.written(), seen.told().written()
         self.commit = self._home.keep(self.root, kept, told, lines)
         _clear(self._place)
-        try:
-            self.pushed = self._home.push()
-        except VpatchError as error:
-            self.unpushed = error
+        self.pushed = self._push()
 
     def told(self) -> None:
         """Keep that the news were told: until then, the next night tells them."""
         self._home.told()
+        if not self.unpushed:
+            self._push()
+
+    def _push(self) -> bool:
+        try:
+            return self._home.push()
+        except VpatchError as error:
+            self.unpushed = error
+            return False
+
+    @property
+    def branch(self) -> str:
+        """The branch that has its work; empty for none."""
+        return self._home.name
 
     @property
     def is_whole(self) -> bool:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_STATE = "build/nightly.json"
+
+
 class Plain:
     """The files themselves, where no repository has them.
 
@@ -26,10 +29,32 @@ class Plain:
 
     def __init__(self, root: Path, say: Callable[[str], None]) -> None:
         self._root = root
-        self._say = say
-        self._state = root / "build" / "nightly.json"
+        self._state = root / _STATE
+        self._changes = Changeset(root, say)
         self._before: dict[str, bytes] = {}
         self._told = b""
+
+    @property
+    def name(self) -> str:
+        """There is no branch."""
+        return ""
+
+    @property
+    def forget(self) -> str:
+        """How to have the next night begin anew."""
+        return f"delete {_STATE}"
+
+    def begin(self) -> None:
+        """See that what was seen can be kept with the files, and end what was begun.
+
+        Raises:
+            RefusedError: The folder for it is elsewhere, or what was begun cannot be ended.
+        """
+        folder = self._state.parent
+        if folder.is_symlink():
+            hint = "replace the link by the folder itself, or keep the project in git"
+            raise RefusedError("it is a symbolic link", where=str(folder), hint=hint)
+        self._changes.recover()
 
     def states(self) -> list[bytes]:
         """Return what the last night saw."""
@@ -54,23 +79,20 @@ class Plain:
         return folder
 
     def keep(self, root: Path, state: bytes, told: bytes, message: Sequence[str]) -> str:
-        """Write what changed, then what was seen; one killed between them is repeated."""
+        """Write what changed and what was seen, all or none."""
         now = {path: files.read(root / path) for path in written(root)}
         change: dict[str, bytes | None] = {
             path: raw for path, raw in now.items() if self._before.get(path) != raw
         }
         change |= dict.fromkeys(self._before.keys() - now.keys())
-        changes = Changeset(self._root, self._say)
-        with changes.held():
+        with self._changes.held():
             for path in change:
                 place = self._root / path
                 there = files.read(place) if place.is_file() else None
                 if there != self._before.get(path):
                     hint = "run again: the night wrote nothing, and has told nothing yet"
                     raise RefusedError("it was changed meanwhile", where=str(place), hint=hint)
-            if change:
-                changes.put(change)
-            files.write(self._state, state)
+            self._changes.put({**change, _STATE: state})
         self._told = told
         return ""
 

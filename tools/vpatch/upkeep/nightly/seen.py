@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from vpatch.values.errors import VpatchError
@@ -17,6 +17,7 @@ from vpatch.values.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
+_SCHEMA = 1
 _FOR_PEOPLE = frozenset(
     ("conflict", "misplaced", "pushed", "follow-up", "closed", "unproven", "needed")
 )
@@ -69,47 +70,61 @@ class Seen:
     news: list[Noted] = field(default_factory=list)
     """The news of the last night that had any, behind those that are not merged yet."""
     since: str = field(default="", compare=False)
-    """When this was seen first, in UTC."""
+    """When this was seen first, in UTC; what was seen later has a later one."""
 
     @classmethod
-    def read(cls, raw: bytes | None) -> Seen:
+    def read(cls, raw: bytes | None, forget: str) -> Seen:
         """Return what was kept.
 
         Args:
             raw: The file's content; None where there is none.
+            forget: How to have the next night begin anew.
 
         Raises:
             VpatchError: It is damaged, or of another vpatch.
         """
         if raw is None:
             return cls()
+        hint = f"{forget}; the next night then tells all that it finds"
         try:
             kept = json.loads(raw)
+            if kept["schema"] != _SCHEMA:
+                what = "what the last night saw was kept by another vpatch"
+                hint = f"take that one, or begin anew: {hint}"
+                raise VpatchError(what, where="nightly.json", hint=hint)
             found = cls(**{key: kept[key] for key in kept.keys() - {"schema"}})
             found.pulls = {int(n): PullSeen(**one) for n, one in kept["pulls"].items()}
             found.news = [Noted(**one) for one in kept["news"]]
+            if found.since:
+                _behind(found.since)
             for kind, by_base in ((Verdict, found.verdicts), (Outcome, found.proofs)):
                 for each in by_base.values():
                     for word in each.values():
                         kind(word)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            hint = (
-                "delete it, and the branch vpatch/nightly if there is one; "
-                "the next night then tells all that it finds"
-            )
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise VpatchError(
                 "what the last night saw is damaged", where="nightly.json", hint=hint
             ) from error
         return found
 
     @classmethod
-    def newest(cls, kept: Iterable[bytes]) -> Seen:
-        """Return what was seen last, by whatever machine; among equals the first.
+    def newest(cls, kept: Iterable[bytes], forget: str) -> Seen:
+        """Return what was seen last, by whatever machine; among equals what was told.
+
+        Args:
+            kept: What was kept, wherever that is.
+            forget: How to have the next night begin anew.
 
         Raises:
             VpatchError: Something is damaged, or of another vpatch.
         """
-        return max(map(cls.read, kept), key=lambda seen: seen.since, default=cls())
+        found = [cls.read(raw, forget) for raw in kept]
+        return max(found, key=lambda seen: (seen.since, seen.is_told), default=cls())
+
+    @property
+    def is_told(self) -> bool:
+        """Whether all of its news were told."""
+        return all(one.told for one in self.news)
 
     def told(self) -> Seen:
         """Return it as it is when all news were told."""
@@ -117,7 +132,7 @@ class Seen:
 
     def written(self) -> bytes:
         """Return the form that it is kept in: the same for the same, byte for byte."""
-        kept: dict[str, Any] = {"schema": 1} | asdict(self)
+        kept: dict[str, Any] = {"schema": _SCHEMA} | asdict(self)
         return (json.dumps(kept, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -188,10 +203,20 @@ class Diary:
         A night without any keeps what was kept: a merge alone is no reason to write.
         """
         self.new.news = [*self.before, *self.news] if self.news else self.old.news
-        is_same = self.new == self.old
-        self.new.since = self.old.since if is_same else datetime.now(UTC).isoformat()
+        if self.new == self.old:
+            self.new.since = self.old.since
+            return
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        # A clock that was ahead once, here or elsewhere, makes no later night the older one.
+        self.new.since = max(now, _behind(self.old.since)) if self.old.since else now
 
     @property
     def before(self) -> list[Noted]:
         """The news that were told before and are not merged yet."""
         return [one for one in self.old.news if one.told and one not in self._merged]
+
+
+def _behind(moment: str) -> str:
+    """Return the moment behind another, both in UTC."""
+    found = datetime.fromisoformat(moment).replace(tzinfo=UTC) + timedelta(microseconds=1)
+    return found.isoformat(timespec="microseconds")

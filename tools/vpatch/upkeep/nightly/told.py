@@ -41,8 +41,9 @@ def last_told(root: Path) -> Told | None:
     states = home.states()
     if not states:
         return None
-    seen, merged = Seen.newest(states), Seen.read(home.merged()).news
-    night = max((one.night for one in seen.news), default=seen.since[:10])
+    seen = Seen.newest(states, home.forget)
+    merged = Seen.read(home.merged(), home.forget).news
+    night = seen.news[-1].night if seen.news else seen.since[:10]
     return Told(
         night,
         [one for one in seen.news if one.night == night],
