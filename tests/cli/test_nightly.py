@@ -473,11 +473,11 @@ def test_a_hostile_title(nights: Nights, tmp_path: Path) -> None:
     ran = nights.bureau.near.run("nightly", "--markdown", str(news), status=1)
     assert "\x1b" not in ran.out + ran.err + news.read_text()
     assert "### Wants a person" in news.read_text()
-    link = "[#40101](https://github.com/vllm-project/vllm/pull/40101)"
+    link = "[#40101](https://redirect.github.com/vllm-project/vllm/pull/40101)"
     quoted = (
         r"`` (Edit \x1b[31ma](http://evil) <img src=x> @all `x) was closed, and not merged ``"
     )
-    assert f"- {link} {quoted}\n" in news.read_text()
+    assert f"- {link} {quoted} <!-- vpatch-news: " in news.read_text()
     assert "\x1b" not in git(nights.folder, "log", "-1", "--format=%B", BRANCH)
     assert "<img" not in (nights.folder / "build/report.html").read_text()
 
