@@ -198,16 +198,15 @@ def test_an_odd_pull_request_hides_no_other(nights: Nights) -> None:
     """One that begins nowhere, one that GitHub refuses: each is named, the rest is told."""
     forge = nights.bureau.forge
     nights.night()
-    git(forge.origin.folder, "update-ref", "refs/pull/40101/head", "main")
-    forge.origin.push()
+    forge.force(40101, [])
+    forge.api.merge(40101, forge.rev("main"))
     forge.api.refused = {40102: 451}
-    forge.api.shut(40101)
     forge.api.shut(40103)
     found = nights.night(status=3)
     told = [one["text"] for one in found["news"]]
     assert told[0].startswith("could not look at #40101: #40101 is part of upstream as it is")
     assert told[1:] == [
-        "#40101 (Edit a) was closed, and not merged",
+        "#40101 (Edit a) was merged",
         "could not look at #40102: GitHub gave no answer (HTTP 451): 127.0.0.1",
         "#40103 (Edit c) was closed, and not merged",
     ]
@@ -217,6 +216,15 @@ def test_an_odd_pull_request_hides_no_other(nights: Nights) -> None:
         "could look at #40102 again",
         "could not look at #40103: GitHub gave no answer (HTTP 403): 127.0.0.1",
     ]
+
+
+def test_a_pull_request_of_which_nothing_is_left(nights: Nights) -> None:
+    """A branch that was reset to upstream's own is empty: that is told once, and no failure."""
+    nights.night()
+    head = nights.bureau.forge.force(40101, [])
+    told = f"#40101 (Edit a) is empty now, at {head[:12]}: nothing is left of it"
+    assert nights.news(status=1) == [told]
+    assert nights.news() == []
 
 
 def test_a_pull_request_that_is_open_again(nights: Nights) -> None:

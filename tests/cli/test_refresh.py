@@ -319,6 +319,62 @@ def test_words_of_ones_own_are_kept(bureau: Bureau) -> None:
     assert "+SEVEN" in text
 
 
+def test_a_branch_that_was_reset(bureau: Bureau) -> None:
+    """One that has upstream's commits alone is empty: that is news, and no failure."""
+    forge = bureau.forge
+    head = forge.force(40101, [])
+    found = refresh(bureau, status=1)
+    assert (found["unseen"], found["pushed"]["empty"]) == (None, True)
+    ran = bureau.near.run("refresh", status=1)
+    assert f"to {head[:12]} and is empty now: nothing is left of it: " in " ".join(
+        ran.out.split()
+    )
+    assert " drop 40101" in ran.out
+    ran = bureau.near.run("refresh", "--accept", status=1)
+    assert "error: nothing is left of #40101 as it is now" in ran.err
+    bureau.near.run("drop", "40101")
+    ran = bureau.near.run("refresh", status=1)
+    assert "refresh 40101 --accept" in " ".join(ran.out.split()), "drop is done"
+    assert refresh(bureau, "--accept")["accepted"] is True
+    assert refresh(bureau)["pushed"] is None
+    ran = bureau.near.run("add", "40101", status=1)
+    assert "upstream has every commit of #40101: there is nothing to take" in ran.err
+
+
+def test_no_known_head(bureau: Bureau) -> None:
+    """Where nothing tells what was reviewed, no push can be told either, and that is said."""
+    text = re.sub(r"Upstream-Head: .*\n", "", bureau.text(NAME))
+    (bureau.patches / NAME).write_text(text)
+    facts = bureau.near.folder / "patches/upstream.toml"
+    facts.write_text(re.sub(r"head = .*\n", "", bureau.facts))
+    bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    told = " ".join(bureau.near.run("refresh").out.split())
+    assert "#40101: no head is known, so that what was pushed since cannot be told" in told
+    assert refresh(bureau)["reviewed"] is None
+    facts.write_text(f'{bureau.facts}head = "{bureau.forge.rev("topic-40101")}"\n')
+    assert "no head is known" not in bureau.near.run("refresh").out
+
+
+def test_each_series_has_its_own_head(bureau: Bureau) -> None:
+    """What is taken into one series does not speak for what another one carries."""
+    forge, old = bureau.forge, bureau.forge.rev("topic-40101")
+    forge.release("v0.17.0")
+    bureau.near.write_series("v0.17.0", {}, commit=forge.rev("v0.17.0"))
+    bureau.near.run("check", "--fix")
+    new = forge.push(40101, [("More", {A: lines(1, 40, l7="SEVEN")})])
+    bureau.add("40101", "--base", "v0.17.0")
+    assert f'head = "{old}"' in bureau.facts
+    assert refresh(bureau, "--base", "v0.17.0")["reviewed"] == new
+    assert refresh(bureau, status=1)["reviewed"] == old
+    newer = forge.push(40101, [("More", {A: lines(1, 40, l7="Seven")})])
+    refresh(bureau, "--base", "v0.17.0", status=1)
+    assert refresh(bureau, "--base", "v0.17.0", "--accept")["accepted"] is True
+    assert f'head = "{old}"' in bureau.facts
+    refresh(bureau, status=1)
+    assert refresh(bureau, "--accept")["accepted"] is True
+    assert f'head = "{newer}"' in bureau.facts, "now all carry that"
+
+
 @pytest.mark.parametrize("how", ["empty", "tests alone"])
 def test_nothing_is_left_of_it(bureau: Bureau, how: str) -> None:
     """Where its author took all of it back, that is said, with the way out."""
@@ -457,11 +513,11 @@ def test_an_odd_one_hides_no_other(bureau: Bureau) -> None:
     forge = bureau.forge
     forge.open(40102, "Edit b", edited(B, l7="seven"))
     bureau.add("40102")
-    git(forge.origin.folder, "update-ref", "refs/pull/40101/head", "main")
-    forge.origin.push()
+    forge.force(40101, [])
+    forge.api.merge(40101, forge.rev("main"))
     forge.api.shut(40102)
     ran = bureau.near.run("refresh", status=3)
-    assert "#40101  Edit a        open      pushed, not looked at" in ran.out
+    assert "#40101  Edit a        merged    pushed, not looked at" in ran.out
     assert "#40101 is part of upstream as it is" in " ".join(ran.out.split())
     assert "#40102  Edit b        closed" in ran.out
     odd, other = bureau.near.json("refresh", status=3)["pulls"]

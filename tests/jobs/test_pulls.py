@@ -130,7 +130,7 @@ def test_a_pull_request_for_another_branch(forge: Forge, pulls: Pulls) -> None:
 
 
 def test_where_nothing_tells_the_beginning(forge: Forge, pulls: Pulls) -> None:
-    """A history of its own, or commits that are main's as they are: an error with a way out."""
+    """A history of its own is an error with a way out; commits of main's alone are none."""
     git(forge.origin.folder, "checkout", "-q", "--orphan", "topic-103")
     forge.titles[103] = "Other"
     forge._commit(103, [("Other", {A: "other\n"})])  # noqa: SLF001, no API is asked
@@ -139,8 +139,12 @@ def test_where_nothing_tells_the_beginning(forge: Forge, pulls: Pulls) -> None:
     assert "vpatch add CLONE@COMMIT" in caught.value.hint
     git(forge.origin.folder, "update-ref", "refs/pull/104/head", "main~1")
     forge.origin.push()
+    found = pulls.fetch_pull(104)
+    assert found is not None
+    assert (found.head, found.commits) == (forge.rev("main~1"), ())
+    pulls.bring(found)
     with pytest.raises(VpatchError, match="is part of upstream as it is"):
-        pulls.fetch_pull(104)
+        pulls.reviewed(104, found.head, found.branch)
 
 
 def test_a_head_that_was_replaced(forge: Forge, pulls: Pulls, tmp_path: Path) -> None:

@@ -152,10 +152,12 @@ def _print_json(
             "state": news.state.state if news.state else None,
             "merged_in": news.release or None,
             "head": news.head or None,
+            "reviewed": news.reviewed or None,
             "pushed": {
                 "reviewed": news.push.reviewed,
                 "lost": news.push.old is None,
                 "differs": news.push.differs,
+                "empty": news.push.empty,
                 "difference": news.push.difference,
             }
             if news.push
@@ -194,6 +196,12 @@ def _print(
             show.print_note(f"#{news.number} is at {news.head[:_DIGITS]}: {news.unseen}")
         if news.push and news.number not in taken.accepted:
             _print_push(session, news, accept=accept)
+    unknown = [f"#{news.number}" for news in found if news.patches and not news.reviewed]
+    if unknown:
+        show.print_note(
+            f"{', '.join(unknown)}: no head is known, so that what was pushed since cannot be "
+            "told: write it to head in upstream.toml, or vpatch drop and add it again"
+        )
     for number, each in candidates.items():
         show.print_follow_ups(number, each)
 
@@ -212,7 +220,9 @@ def _word(news: News, taken: Taken) -> str:
         return "pushed, not looked at"
     if news.push is None:
         return "no answer" if news.unanswered or not news.head else ""
-    return "pushed" if news.push.differs else "pushed, the same change"
+    if not news.push.differs:
+        return "pushed, the same change"
+    return "pushed, empty now" if news.push.empty else "pushed"
 
 
 def _print_push(session: Session, news: News, *, accept: bool) -> None:
@@ -228,9 +238,11 @@ def _print_push(session: Session, news: News, *, accept: bool) -> None:
         )
         return
     if push.empty:
+        rest = " but what is left out" if push.new.commits else ""
+        way = f"{session.call} drop {news.number}" if news.patches else f"to note it: {then}"
         show.print_note(
-            f"#{news.number} went from {was} to {now}, and nothing is left of it but what is "
-            f"left out: {session.call} drop {news.number}"
+            f"#{news.number} went from {was} to {now} and is empty now: nothing is left of "
+            f"it{rest}: {way}"
         )
         return
     what = f"{was} to {now}; what is different:"

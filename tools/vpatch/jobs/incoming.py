@@ -76,6 +76,8 @@ def of_pull(repo: Repo, pull: Pull, terms: Terms, *, source: str) -> Incoming:
         terms: How it is to be taken.
         source: Where it came from, for people.
     """
+    if not pull.commits:
+        return Incoming((), _home(pull.base, source), ())
     first = (pull.own or pull.commits)[0]
     # What a lone commit says of itself speaks for the whole.
     body = first.body if len(pull.commits) == 1 else _credits(pull.own)

@@ -81,11 +81,15 @@ class Accept:
             merged: dict[str, Result] = {}
             for news in taken:
                 assert news.push is not None  # noqa: S101, for mypy: it was chosen above
+                head = {"head": news.push.new.head}
                 if news.patches:
                     patches, told = self._renew(change, patches, news)
                     merged |= {result.patch.name: result for result in told}
                     lines |= self._lines(patches, news)
-                learned.setdefault(news.number, {})["head"] = news.push.new.head
+                    own = [patch for patch in patches if patch.pr == news.number]
+                    head = {} if change.keeps_head(news.number, own) else head
+                if news.known or news.learned:
+                    learned[news.number] = news.learned | head
             made = change.arrange(patches, _AGAIN)
             contents = change.contents(made, lines, learned)
             accepted = tuple(news.number for news in taken)

@@ -104,6 +104,10 @@ class Add:
         if asked.head and asked.head != found.head:
             # What was solved is what was seen; what came since is for `refresh`.
             found = self._upstream.pull_at(found, asked.head)
+        if not found.commits:
+            hint = "if it was merged: take its commits from a clone, vpatch add CLONE@COMMIT"
+            what = f"upstream has every commit of #{number}: there is nothing to take"
+            raise RefusedError(what, where=found.branch, hint=hint)
         head, found = found.head, self._own_of(found, asked)
         terms = self._terms(number, asked, state, found.commits[0].subject)
         learned = self._learned(terms, state) | {"head": head}
@@ -256,10 +260,12 @@ class Add:
         patches, merged = change.exchange([*before, *behind], at, new, hint)
         made = change.arrange(patches, hint)
         names = tuple(patch.name for patch in new)
-        heads = {patch.pr: patch.taken_from for patch in new}
         for pr, facts in learned.items():
-            if len(heads.get(pr, "")) == _FULL:
-                facts.setdefault("head", heads[pr])
+            own = [patch for patch in new if patch.pr == pr]
+            if own and len(own[-1].taken_from) == _FULL:
+                facts.setdefault("head", own[-1].taken_from)
+            if change.keeps_head(pr, own):
+                facts.pop("head", None)
         return Added(
             number,
             (*found.results, *merged),

@@ -211,6 +211,23 @@ class Change:
             {name: file.name for name, file in there if name != file.name},
         )
 
+    def keeps_head(self, number: int, own: Sequence[Patch]) -> bool:
+        """Whether ``head`` in ``upstream.toml`` stays when other patches of one come.
+
+        It speaks for all series. Where another one carries the pull request at another head,
+        and the new patch names its own, it is not needed here.
+
+        Args:
+            number: The pull request.
+            own: Its patches from now on.
+        """
+        known = self._folder.facts().get(number)
+        if not (known and known.head and len(own) == 1 and own[0].taken_from):
+            return False
+        others = (name for name in self._folder.names() if name != self.sheet.name)
+        carried = (patch for name in others for patch in self._folder.series(name).patches)
+        return any(p.pr == number and p.taken_from != own[0].taken_from for p in carried)
+
     def contents(
         self,
         made: Arranged,

@@ -88,11 +88,10 @@ class News:
 
     @property
     def reviewed(self) -> str:
-        """Its reviewed head; of one in parts, each names its own."""
+        """Its reviewed head, empty where nothing tells; of one in parts, each names its own."""
         said = self.known.head if self.known else ""
-        if len(self.patches) == 1:
-            return self.patches[0].taken_from or said
-        return said
+        own = self.patches[-1].taken_from if self.patches else ""
+        return own or said if len(self.patches) == 1 else said or own
 
     @property
     def has_ended(self) -> bool:

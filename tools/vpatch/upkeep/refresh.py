@@ -131,6 +131,10 @@ class Refresh:
         new = self._upstream.pull(number, state.target if state else "")
         if new.head == reviewed:
             return None
+        said = state or self._facts.get(number)
+        if not new.commits and said and said.state == "merged":
+            what = f"#{number} is part of upstream as it is: nothing tells where it begins"
+            raise VpatchError(what, where=self._upstream.remote().shown)
         terms = terms_for(self._upstream, self._facts, number)
         old: Pull | None = None
         with suppress(RefusedError):

@@ -46,7 +46,7 @@ class Pull:
     branch: str
     """That branch, as its remote names it."""
     commits: tuple[PullCommit, ...]
-    """Those of its own, oldest first, merges among them."""
+    """Those of its own, oldest first, merges among them; none where upstream has them all."""
 
     @property
     def own(self) -> tuple[PullCommit, ...]:

@@ -112,7 +112,10 @@ class Pulls(Remote):
                     if "not our ref" in error.detail or "remote ref" in error.detail:
                         return None
                     raise
-            return self._pull(number, head, branch)
+            found = self._pull(number, head, branch)
+        if not found.commits:
+            raise self._begins_nowhere(number, "is part of upstream as it is")
+        return found
 
     def bring(self, pull: Pull) -> None:
         """Bring the folders and files that a pull request's commits change."""
@@ -199,14 +202,16 @@ class Pulls(Remote):
         if base == head and (merge := brought_by(self.repo, head, tip)):
             # It was merged with its own commits: it began on what the branch was before.
             base = merge_base(self.repo, f"{merge}^1", head)
-        if base is None or base == head:
-            what = "is part of upstream as it is" if base else "shares no commit with upstream"
-            raise VpatchError(
-                f"#{number} {what}: nothing tells where it begins",
-                where=self.shown,
-                hint="take its commits from a clone: vpatch add CLONE@COMMIT",
-            )
+        if base is None:
+            raise self._begins_nowhere(number, "shares no commit with upstream")
         return Pull(number, head, base, branch, own_commits(self.repo, base, head))
+
+    def _begins_nowhere(self, number: int, what: str) -> VpatchError:
+        return VpatchError(
+            f"#{number} {what}: nothing tells where it begins",
+            where=self.shown,
+            hint="take its commits from a clone: vpatch add CLONE@COMMIT",
+        )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -225,6 +230,8 @@ class Pulls(Remote):
 
     def _objects(self, what: str, oids: list[str]) -> None:
         """Fetch objects by their ids, folders with all that is below them but files."""
+        if not oids:
+            return
         # To tell the server of the commits would be to say that their files are here.
         command = ["-c", "fetch.negotiationAlgorithm=noop", "fetch", "--progress", "--no-tags"]
         command += ["--no-write-fetch-head", "--recurse-submodules=no"]

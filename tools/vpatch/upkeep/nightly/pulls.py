@@ -146,7 +146,9 @@ def _tell_push(news: News, before: str, tell: Callable[[str, str], None]) -> Non
     known = news.known.head if news.known else ""
     reviewed = {known, *(p.taken_from for p in news.patches)}
     now = news.head[:_DIGITS]
-    if news.push and news.push.differs:
+    if news.push and news.push.empty:
+        tell("pushed", f"is empty now, at {now}: nothing is left of it")
+    elif news.push and news.push.differs:
         was = news.push.reviewed[:_DIGITS]
         shown = (
             f"vpatch refresh {news.number} shows what changed since {was}, which was reviewed"
