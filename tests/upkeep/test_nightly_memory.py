@@ -75,6 +75,19 @@ def test_a_branch_that_was_merged_and_deleted_there(
         assert git(place, "branch", "--list", BRANCH) == ""
 
 
+def test_a_branch_of_before(nights: Nights, hub: Path) -> None:
+    """Where work went on behind its merge, it stays here, and is not pushed again."""
+    nights.night("--push", "hub")
+    git(nights.folder, "merge", "-q", "--squash", BRANCH)
+    (nights.folder / "patches/NOTES").write_text("mine\n")
+    nights.commit("Merge the night, with notes")
+    git(hub, "branch", "-q", "-D", BRANCH)
+    found = nights.night("--push", "hub")
+    assert (found["news"], found["commit"], found["pushed"]) == ([], None, False)
+    assert git(nights.folder, "branch", "--list", BRANCH) != ""
+    assert git(hub, "branch", "--list", BRANCH) == ""
+
+
 def test_a_night_that_was_merged_before_it_was_told(
     nights: Nights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,8 +319,16 @@ def test_files_that_are_half_written_when_a_night_is_killed(
     plain: Nights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next night writes the rest, before it looks at anything, and tells it."""
+    real = Transaction.carry_out
+
+    def short(self: Transaction) -> None:
+        # In its own tree the night does all of its work.
+        if self.root == plain.folder:
+            raise KilledError
+        real(self)
+
     with monkeypatch.context() as place:
-        place.setattr(Transaction, "carry_out", killed)
+        place.setattr(Transaction, "carry_out", short)
         with pytest.raises(KilledError):
             plain.night()
     assert not (plain.folder / "patches/main/series").exists()
