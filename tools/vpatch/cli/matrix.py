@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from vpatch.cli.session import Session
     from vpatch.values.matrix import Row, Shard
 
-_NO_ANSWER = 3
 _SIGNS = {
     "clean": "+",
     "offset": "~",
@@ -96,7 +95,7 @@ def command(
     else:
         _print(found)
     if not found.answered:
-        return _NO_ANSWER
+        return VpatchError.status
     return 0 if found.ok else 1
 
 

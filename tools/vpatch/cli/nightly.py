@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vpatch.values.base import Base
     from vpatch.values.matrix import Matrix
 
-_NO_ANSWER = 3
-
 
 @click.command("nightly")
 @click.option(
@@ -149,7 +147,7 @@ def _matrix(inner: Session, made_elsewhere: str | None, found: Sequence[Base]) -
 
 def _status(night: Night) -> int:
     if not night.is_whole:
-        return _NO_ANSWER
+        return VpatchError.status
     return 1 if night.wants_a_person else 0
 
 

@@ -9,7 +9,8 @@ import click
 from vpatch.cli import options, show
 from vpatch.cli.add import series_named
 from vpatch.cli.session import Terminal
-from vpatch.values.errors import BadInputError
+from vpatch.values.commit import DIGITS
+from vpatch.values.errors import BadInputError, VpatchError
 from vpatch.values.project import pull_named
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 _COLOURS = {"-": "red", "+": "green", "@": "cyan"}
 """Of a difference's lines, by their first sign."""
-
-_DIGITS = 12
-"""Of a commit's id, for people."""
 
 
 @click.command("refresh")
@@ -89,7 +87,7 @@ def command(
     }
     status = 1 if left else 0
     if refresh.unread or any(_is_partial(news) for news in found):
-        status = 3
+        status = VpatchError.status
     if as_json:
         _print_json(sheet, found, taken, candidates, refresh.unread, ok=not status)
     else:
@@ -193,7 +191,7 @@ def _print(
     show.print_notes(taken.merged)
     for news in found:
         if news.unseen:
-            show.print_note(f"#{news.number} is at {news.head[:_DIGITS]}: {news.unseen}")
+            show.print_note(f"#{news.number} is at {news.head[:DIGITS]}: {news.unseen}")
         if news.push and news.number not in taken.accepted:
             _print_push(session, news, accept=accept)
     unknown = [f"#{news.number}" for news in found if news.patches and not news.reviewed]
@@ -215,7 +213,7 @@ def _state(news: News) -> str:
 
 def _word(news: News, taken: Taken) -> str:
     if news.push and news.number in taken.accepted:
-        return f"pushed; taken as {news.push.new.head[:_DIGITS]}"
+        return f"pushed; taken as {news.push.new.head[:DIGITS]}"
     if news.unseen:
         return "pushed, not looked at"
     if news.push is None:
@@ -230,7 +228,7 @@ def _print_push(session: Session, news: News, *, accept: bool) -> None:
     if push is None:
         return
     then = f"{session.call} refresh {news.number} --accept"
-    was, now = push.reviewed[:_DIGITS], push.new.head[:_DIGITS]
+    was, now = push.reviewed[:DIGITS], push.new.head[:DIGITS]
     click.echo()
     if not push.differs:
         show.print_note(

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from vpatch.cli.session import Session
     from vpatch.upkeep.nightly import Told
 
-_NO_ANSWER = 3
-
 
 @click.command("report")
 @click.option(
@@ -73,7 +71,7 @@ def command(
     for one in matrix.missing:
         hint = f"; {one.hint}" if one.hint else ""
         Terminal().say(f"no answer for {one.base}: {one.reason}{hint}")
-    return 0 if matrix.answered else _NO_ANSWER
+    return 0 if matrix.answered else VpatchError.status
 
 
 def _told(session: Session) -> Told | None:

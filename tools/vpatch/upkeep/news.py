@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from vpatch.values.facts import ENDED
 from vpatch.values.mail import title_of
 from vpatch.values.paths import encode
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
     from vpatch.values.pull import Pull, PullState
-
-_ENDED = ("merged", "closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class News:
     def has_ended(self) -> bool:
         """Whether nothing more will come of it itself."""
         said = self.state or self.known
-        return said is not None and said.state in _ENDED
+        return said is not None and said.state in ENDED
 
     @property
     def learned(self) -> dict[str, Any]:

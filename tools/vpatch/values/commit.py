@@ -9,6 +9,9 @@ from typing import Any
 # GitHub's subject of a squashed pull request, and of a merged one.
 _NUMBERED = re.compile(r"\(#([1-9][0-9]{0,8})\)$|^Merge pull request #([1-9][0-9]{0,8}) ")
 
+DIGITS = 12
+"""Of a commit's id, for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:

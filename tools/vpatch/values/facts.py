@@ -16,6 +16,8 @@ from vpatch.values.errors import FormatError
 from vpatch.values.paths import safe
 
 STATES = ("open", "closed", "merged", "unknown")
+ENDED = ("closed", "merged")
+"""Those from which nothing more comes."""
 
 _KINDS: dict[str, tuple[type, str]] = {
     "number": (int, "a number"),

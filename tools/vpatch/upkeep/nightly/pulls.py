@@ -11,6 +11,8 @@ from vpatch.upkeep.followups import HISTORY
 from vpatch.upkeep.nightly.seen import PullSeen
 from vpatch.upkeep.outlook import Outlook
 from vpatch.upkeep.refresh import Refresh
+from vpatch.values.commit import DIGITS
+from vpatch.values.facts import ENDED
 from vpatch.values.followups import STRONGEST
 
 if TYPE_CHECKING:
@@ -24,14 +26,11 @@ if TYPE_CHECKING:
     from vpatch.upkeep.upstream import Upstream
     from vpatch.values.followups import Candidate
 
-_DIGITS = 12
-"""Of a commit's id, for people."""
 _STATES = {
     "merged": "was merged",
     "closed": "was closed, and not merged",
     "open": "is open again",
 }
-_ENDED = ("closed", "merged")
 _WHAT = "the pull requests"
 _STATES_OF_ALL = "the states of the pull requests"
 
@@ -113,13 +112,13 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
     tell = _teller(news, diary)
     if news.state and news.state.state != before.state:
         now.state = news.state.state
-        if now.state != "open" or before.state in _ENDED:
+        if now.state != "open" or before.state in ENDED:
             tell(now.state, _STATES[now.state])
     if news.release and news.release != before.release:
         now.release = news.release
         tell("released", f"is in {news.release}")
     # What is pushed to one that has ended is told if it opens again.
-    if news.head and news.head != before.head and now.state not in _ENDED:
+    if news.head and news.head != before.head and now.state not in ENDED:
         now.head = news.head
         _tell_push(news, before.head, tell)
     now.follow_ups = sorted({*before.follow_ups, *(one.pr for one in candidates)})
@@ -145,14 +144,14 @@ def _tell_push(news: News, before: str, tell: Callable[[str, str], None]) -> Non
     """Tell of what an author pushed, where it is more than the same change elsewhere."""
     known = news.known.head if news.known else ""
     reviewed = {known, *(p.taken_from for p in news.patches)}
-    now = news.head[:_DIGITS]
+    now = news.head[:DIGITS]
     if news.push and news.push.empty:
         tell("pushed", f"is empty now, at {now}: nothing is left of it")
     elif news.push and news.push.differs:
-        was = news.push.reviewed[:_DIGITS]
+        was = news.push.reviewed[:DIGITS]
         shown = (
             f"vpatch refresh {news.number} shows what changed since {was}, which was reviewed"
         )
         tell("pushed", f"was pushed to, and is at {now}: {shown}")
     elif news.push is None and before and news.head not in reviewed:
-        tell("pushed", f"was pushed to: it was at {before[:_DIGITS]} and is at {now}")
+        tell("pushed", f"was pushed to: it was at {before[:DIGITS]} and is at {now}")
