@@ -514,6 +514,23 @@ def test_a_diff_of_ones_own(bureau: Bureau, tmp_path: Path) -> None:
     assert len(bureau.forge.api.asked) == before
 
 
+def test_works_of_ones_own_that_are_called_alike(bureau: Bureau, tmp_path: Path) -> None:
+    """None takes the place of another, neither of the series nor of the same mailbox."""
+    clone, box = tmp_path / "clone", tmp_path / "own.mbox"
+    git(tmp_path, "clone", "-q", "-b", "v0.16.0", str(bureau.forge.origin.served), "clone")
+    for path in (A, B):
+        (clone / path).write_text(lines(1, 40, l7="mine"))
+        git(clone, "commit", "-q", "-a", "-m", "Mine")
+    box.write_text(git(clone, "format-patch", "--stdout", "v0.16.0..") + "\n")
+    assert bureau.add(str(box))["written"] == ["mine.patch", "mine-2.patch"]
+    own = tmp_path / "mine.diff"
+    own.write_text("--- vllm/a.py\n+++ vllm/a.py\n@@ -30,2 +30,3 @@\n line 30\n+x\n line 31\n")
+    assert bureau.add(str(own))["written"] == ["mine-3.patch"]
+    assert bureau.series == ["mine.patch", "mine-2.patch", "mine-3.patch"]
+    paths = [read_patch("x", bureau.text(name).encode()).paths for name in bureau.series]
+    assert paths == [{A}, {B}, {A}]
+
+
 def test_a_mailbox_of_a_pull_request(bureau: Bureau, tmp_path: Path) -> None:
     """GitHub's .patch: each mail is a patch, and names the commit that it was."""
     first = bureau.forge.open(40101, "Edit", edited(A, l7="seven"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from vpatch.values.patch import read_patch
 from vpatch.values.project import pull_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -243,6 +244,8 @@ class Add:
             raise self._nothing_to_carry(taken, asked)
         change = Change(self._folder, sheet, replays, self._upstream.project)
         before, behind = self._split(asked)
+        there = {patch.name for patch in sheet.patches}
+        taken = replace(taken, patches=tuple(_apart(taken.patches, there)))
         found = change.fit(before, taken, home=home)
         lost = next((one for one in found.results if not one.verdict.good), None)
         if lost:
@@ -284,6 +287,17 @@ class Add:
             where=named(taken.left_out),
             hint="--all-files takes them",
         )
+
+
+def _apart(patches: Iterable[Patch], there: set[str]) -> Iterator[Patch]:
+    """Yield patches under names that no other has: one's own may be called alike."""
+    for patch in patches:
+        name, stem = patch.name, patch.name.removesuffix(".patch")
+        again = (f"{stem}-{count}.patch" for count in itertools.count(2))
+        while name in there:
+            name = next(again)
+        there.add(name)
+        yield replace(patch, name=name)
 
 
 def named(paths: Sequence[str]) -> str:
