@@ -63,11 +63,11 @@ class Nights:
         """Return a file of a commit."""
         return git(self.folder, "show", f"{revision}:{path}")
 
-    def night(self, *args: str, status: int = 0) -> Any:
+    def night(self, *args: str, status: int | None = 0) -> Any:
         """Let a night pass, and return its answer."""
         return self.bureau.near.json("nightly", *args, status=status)
 
-    def news(self, *args: str, status: int = 0) -> list[str]:
+    def news(self, *args: str, status: int | None = 0) -> list[str]:
         """Let a night pass, and return what it told."""
         return [one["text"] for one in self.night(*args, status=status)["news"]]
 

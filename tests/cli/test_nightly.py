@@ -202,7 +202,7 @@ def test_an_odd_pull_request_hides_no_other(nights: Nights) -> None:
     forge.api.merge(40101, forge.rev("main"))
     forge.api.refused = {40102: 451}
     forge.api.shut(40103)
-    found = nights.night(status=3)
+    found = nights.night(status=1)
     told = [one["text"] for one in found["news"]]
     assert told[0].startswith("could not look at #40101: #40101 is part of upstream as it is")
     assert told[1:] == [
@@ -317,7 +317,7 @@ def test_no_memory_but_the_branch(nights: Nights) -> None:
 
     forge.http.hold = refuse
     forge.api.shut(40101)
-    told = nights.news(status=3)
+    told = nights.news(status=1)
     assert "#40101 (Edit a) was closed, and not merged" in told
     assert (
         f"could not look at upstream's commits: the git remote gave no answer: {forge.url}"
@@ -414,7 +414,7 @@ def test_a_remote_that_does_not_answer(nights: Nights) -> None:
     assert git(nights.folder, "branch", "--list", BRANCH) == ""
     nights.night()
     nights.bureau.forge.api.shut(40101)
-    ran = nights.bureau.near.run("nightly", "--push", "nowhere", status=3)
+    ran = nights.bureau.near.run("nightly", "--push", "nowhere", status=1)
     assert "#40101 (Edit a) was closed, and not merged" in ran.out
     assert "error: the remote gave no answer: nowhere" in ran.err
 
@@ -424,7 +424,7 @@ def test_a_remote_with_a_password(nights: Nights) -> None:
     nights.night()
     nights.bureau.forge.api.shut(40101)
     address = "http://bot:SECRET@127.0.0.1:9/x.git"
-    ran = nights.bureau.near.run("-v", "nightly", "--push", address, status=3)
+    ran = nights.bureau.near.run("-v", "nightly", "--push", address, status=1)
     assert "asking http://127.0.0.1:9/x.git for vpatch/nightly" in ran.err
     assert "error: the remote gave no answer: http://127.0.0.1:9/x.git" in ran.err
     assert "SECRET" not in ran.out + ran.err
@@ -626,7 +626,7 @@ def test_a_conflict_that_was_solved_before(works: Works) -> None:
     settings = works.near.folder / "vpatch.toml"
     settings.write_text('[upstream]\napi = "http://127.0.0.1:9/repos/a/b"\n')
     night = ("nightly", "--bases", "v0.18.0")
-    told = [one["text"] for one in works.near.json(*night, status=3)["news"]]
+    told = [one["text"] for one in works.near.json(*night, status=1)["news"]]
     assert told[1:] == [
         "#103 (Edit c) is needed no more on v0.18.0: the base has every line of it",
         (

@@ -137,7 +137,7 @@ NIGHTS: list[tuple[Callable[[Fortnight], None], Literal["here", "there"], int, l
     (Fortnight.nothing, "here", 0, ["the series is brought to main: 3 patches"]),
     (Fortnight.nothing, "there", 0, []),
     (Fortnight.one_is_hidden, "there", 3, [HIDDEN]),
-    (Fortnight.a_close, "here", 3, ["#40101 (Edit a) was closed, and not merged"]),
+    (Fortnight.a_close, "here", 1, ["#40101 (Edit a) was closed, and not merged"]),
     (
         Fortnight.it_is_shown,
         "there",

@@ -7,7 +7,6 @@ import gc
 import importlib
 import io
 import os
-import re
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from vpatch import __version__
-from vpatch.cli import show
+from vpatch.cli import bugs, show
 from vpatch.cli.pulse import PULSE
 from vpatch.values.errors import VpatchError
 
@@ -43,9 +42,6 @@ VERBS = {
     "bases": "List the bases at hand, or fetch one",
 }
 
-_BUG = 4
-_LOGIN = re.compile(r"([\w+.-]+://)[^/\n]*@")
-"""User and password in an address."""
 _TERMINATED = 128 + signal.SIGTERM
 _INTERRUPTED = 128 + signal.SIGINT
 
@@ -166,13 +162,15 @@ def main() -> NoReturn:
         status = 0
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            status = _report_bug(error)
+            bugs.report(error)
+            status = bugs.STATUS
         else:
             # Everything that vpatch writes itself says where; this is the answer.
             _drop_output()
             status = _explain(VpatchError("no room for the answer", hint="make room there"))
     except Exception as error:  # noqa: BLE001, whatever it is, nobody wants to see it raw
-        status = _report_bug(error)
+        bugs.report(error)
+        status = bugs.STATUS
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -221,19 +219,6 @@ def _explain(error: VpatchError) -> int:
     if error.detail and ("-v" in sys.argv or "--verbose" in sys.argv):
         _say(error.detail)
     return error.status
-
-
-def _report_bug(error: Exception) -> int:
-    import traceback  # noqa: PLC0415, lazy
-
-    from vpatch.cli.session import cache_folder, log_file  # noqa: PLC0415, lazy
-
-    text = "".join(traceback.format_exception(error))
-    text = _LOGIN.sub(r"\1", f"vpatch {__version__}\n{sys.argv}\n{text}")
-    place = log_file(cache_folder(), text)
-    _say(f"error: this is a bug in vpatch ({type(error).__name__})")
-    _say(f"hint: report it with the file {place}" if place else text)
-    return _BUG
 
 
 def _say(line: Any) -> None:  # noqa: ANN401, printed as it is

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from vpatch.cli import options, show
+from vpatch.cli import bugs, options, show
 from vpatch.cli.session import Session, Terminal
 from vpatch.values.errors import VpatchError
 
@@ -65,8 +65,10 @@ def command(
     New releases, new commits, pushes to pull requests, merges, follow-ups; then the series on
     the newest bases, brought there where every patch has its place; PATCHES.md and the page.
     The result is one commit on the branch vpatch/nightly, on what is checked out; your files
-    stay as they are. Exit status: 0 nothing wants a person, 1 something new does, 3 something
-    could not be looked at.
+    stay as they are.
+
+    Exit status, the first of these that is so: 4 a step ended in a bug of vpatch, 1 something
+    new wants a person, 3 something could not be looked at, 0 none of them.
 
     \b
     Examples:
@@ -79,7 +81,7 @@ def command(
 
     page = Path(html) if html else session.root / "build" / "report.html"
     with files.lock(session.root / "build" / ".nightly.lock", waiting=_busy):
-        night = nightly.Night(session.root, Terminal().say, push or "")
+        night = nightly.Night(session.root, Terminal().say, push or "", bugs.report)
         means = _means(session, night.root, python, matrix)
         night.draw(means, night.look(means, bases), page)
         night.keep()
@@ -146,9 +148,12 @@ def _matrix(inner: Session, made_elsewhere: str | None, found: Sequence[Base]) -
 
 
 def _status(night: Night) -> int:
-    if not night.is_whole:
-        return VpatchError.status
-    return 1 if night.wants_a_person else 0
+    """Return the exit status: of a bug first, then of what wants a person tonight."""
+    if night.diary.has_bugs:
+        return bugs.STATUS
+    if night.wants_a_person:
+        return 1
+    return 0 if night.is_whole else VpatchError.status
 
 
 def _as_json(night: Night, page: Path, *, proofs: bool) -> dict[str, Any]:

@@ -39,16 +39,24 @@ def named(bases: Bases, text: str | None, say: Say) -> dict[str, bool]:
 
     Raises:
         BadInputError: It names nothing, or no range that has a release.
+        VpatchError: It names a range that has none at hand, and the index gave no answer.
     """
     if text is None:
         return {base.name: False for base in bases.releases()}
     found: dict[str, bool] = {}
     known: dict[Version, str] = {}
+    silent: VpatchError | None = None
     for part in filter(None, (part.strip() for part in text.split(","))):
         if ".." in part:
-            known = known or _known(bases, say)
+            if not known:
+                known, silent = _known(bases, say)
             here = [v for base in bases.releases() if (v := version_of(base.name))]
-            found = dict.fromkeys(_between(part, known, min(here, default=None)), True) | found
+            between = _between(part, known, min(here, default=None))
+            if not between:
+                raise silent or BadInputError(
+                    "no release is in the range", where=part, hint=_HINT
+                )
+            found = dict.fromkeys(between, True) | found
         else:
             found[canonical(part)] = False
     if not found:
@@ -56,14 +64,17 @@ def named(bases: Bases, text: str | None, say: Say) -> dict[str, bool]:
     return found
 
 
-def _known(bases: Bases, say: Say) -> dict[Version, str]:
+def _known(bases: Bases, say: Say) -> tuple[dict[Version, str], VpatchError | None]:
+    """Return the releases that there are, and why the index told of none, if so."""
     found: dict[Version, str] = {}
+    silent: VpatchError | None = None
     try:
         found = {v: f"v{v}" for v in bases.index.versions() if not v.is_prerelease}
     except VpatchError as error:
         say(f"{error}; going on with the releases at hand")
+        silent = error
     at_hand = {base.name: version_of(base.name) for base in bases.releases()}
-    return found | {version: name for name, version in at_hand.items() if version}
+    return found | {version: name for name, version in at_hand.items() if version}, silent
 
 
 def _between(text: str, known: Mapping[Version, str], oldest: Version | None) -> list[str]:
@@ -74,14 +85,11 @@ def _between(text: str, known: Mapping[Version, str], oldest: Version | None) ->
             raise BadInputError("a range ends at releases", where=text, hint=_HINT)
     # An index has hundreds of releases: an open beginning is the oldest one at hand.
     low, high = version_of(first) or oldest, version_of(last)
-    found = [
+    return [
         name
         for version, name in known.items()
         if (low is None or low <= version) and (high is None or version <= high)
     ]
-    if not found:
-        raise BadInputError("no release is in the range", where=text, hint=_HINT)
-    return found
 
 
 def bring(bases: Bases, names: Mapping[str, bool]) -> dict[str, Base | Missing]:

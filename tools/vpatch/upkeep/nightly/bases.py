@@ -45,7 +45,7 @@ def find_bases(
     if remote is None:
         diary.say("no git remote ([upstream] url in vpatch.toml): branches are not looked at")
     if asked is not None:
-        names = list(named(bases, asked, diary.say))
+        names = _named(bases, asked, diary)
     elif remote:
         names = [*names, _branch(remote, diary)]
     found = {name: _brought(bases, name, diary) for name in in_order(names)}
@@ -76,6 +76,17 @@ def bring_kept(folder: Folder, bases: Bases, found: list[Base], diary: Diary) ->
     return kept
 
 
+def _named(bases: Bases, asked: str, diary: Diary) -> list[str]:
+    """Return the bases that the user named; a part that names none hides no other."""
+    if not asked.strip(" ,"):
+        return list(named(bases, asked, diary.say))
+    found: dict[str, bool] = {}
+    for part in filter(None, map(str.strip, asked.split(","))):
+        with diary.looking_at(f"the bases {part}"):
+            found |= named(bases, part, diary.say)
+    return list(found)
+
+
 def _newest(bases: Bases, diary: Diary) -> list[str]:
     """Return the newest releases, and tell which are new, and which are gone."""
     with diary.looking_at(_INDEX):
@@ -94,7 +105,7 @@ def _branch(remote: Remote, diary: Diary) -> str:
     """Return the name of upstream's branch, as far as the remote or the last night tells."""
     old, told = diary.old.branch, ""
     # Who gives no answer here is asked for the branch itself next, and named there.
-    with suppress(VpatchError):
+    with diary.looking_at("the name of upstream's branch"), suppress(VpatchError):
         told = remote.branch()
     if old and told and told != old:
         diary.tell("branch", f"upstream's branch is {told} now, and was {old}", base=told)

@@ -65,6 +65,7 @@ class Night:
         root: The project's folder.
         say: Told of what is done, and of what fails.
         remote: The git remote that the branch is pushed to; empty for none.
+        report: Keeps the report of a bug in a step, and returns its name.
 
     Raises:
         RefusedError: The branch has work of somebody's.
@@ -72,14 +73,20 @@ class Night:
         VpatchError: The remote gave no answer, or what the last night saw is damaged.
     """
 
-    def __init__(self, root: Path, say: Callable[[str], None], remote: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        say: Callable[[str], None],
+        remote: str,
+        report: Callable[[Exception], str],
+    ) -> None:
         self._say = say
         self._home = home_of(root, say, remote)
         self._now = datetime.now().astimezone()
         forget = self._home.forget
         old = Seen.newest(self._home.states(), forget)
         merged = Seen.read(self._home.merged(), forget)
-        self.diary = Diary(old, say, f"{self._now:%Y-%m-%d}", merged.news)
+        self.diary = Diary(old, say, f"{self._now:%Y-%m-%d}", merged.news, report)
         self._place = root / "build" / "nightly"
         _clear(self._place)
         self.root = self._home.lay(self._place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,10 @@ _FOR_PEOPLE = frozenset(
     ("conflict", "misplaced", "pushed", "follow-up", "closed", "unproven", "needed")
 )
 """Kinds of news that want a person."""
+
+
+_CLOCK = re.compile(r" until [0-9]+:[0-9:]*[0-9]")
+"""How the reason of a failure says when it ends."""
 
 
 @dataclass
@@ -144,6 +149,7 @@ class Diary:
         say: Told of what failed, at once.
         night: The date.
         merged: The news in what is checked out.
+        report: Keeps the report of a bug, and returns its name; None lets bugs through.
     """
 
     def __init__(
@@ -152,6 +158,7 @@ class Diary:
         say: Callable[[str], None],
         night: str,
         merged: Collection[Noted] = (),
+        report: Callable[[Exception], str] | None = None,
     ) -> None:
         self.old = old
         self.new = Seen(releases=old.releases, branch=old.branch, proofs=dict(old.proofs))
@@ -159,7 +166,10 @@ class Diary:
         self.night = night
         # Those of a night that was killed when it had kept them are still to be told.
         self.news = [one for one in old.news if not one.told]
+        self.has_bugs = False
+        """Whether a step ended in one."""
         self._merged = merged
+        self._report = report
         self._looked: set[str] = set()
 
     def tell(self, kind: str, text: str, *, pr: int | None = None, base: str = "") -> None:
@@ -172,6 +182,8 @@ class Diary:
     def looking_at(self, what: str) -> Iterator[None]:
         """Keep a failure as news, when it begins and when it is over; go on behind it.
 
+        A bug is a failure too: it is not to hide, night after night, what all others found.
+
         Args:
             what: What is looked at, to be put behind "could not look at".
         """
@@ -180,17 +192,33 @@ class Diary:
         except VpatchError as error:
             self.failed(what, str(error))
             return
+        except Exception as error:
+            if self._report is None:
+                raise
+            self.has_bugs = True
+            name = self._report(error)
+            see = f", see {name}" if name else ""
+            reason = f"a bug in vpatch ({type(error).__name__})"
+            self.failed(what, reason, told=f"could not look at {what}: {reason}{see}")
+            return
         self._looked.add(what)
         if what in self.old.failures and what not in self.new.failures:
             self.tell("back", f"could look at {what} again")
 
-    def failed(self, what: str, reason: str) -> None:
-        """Note that something could not be looked at."""
-        text = f"could not look at {what}: {reason}"
+    def failed(self, what: str, reason: str, *, told: str = "") -> None:
+        """Note that something could not be looked at.
+
+        Args:
+            what: What it is, every night the same.
+            reason: Why.
+            told: What people are told of it, where that is more.
+        """
+        text = told or f"could not look at {what}: {reason}"
         self.say(text)
         if what not in self.old.failures and what not in self.new.failures:
             self.tell("failure", text)
-        self.new.failures[what] = reason
+        # What is another every night would be one more commit every night.
+        self.new.failures[what] = _CLOCK.sub("", reason)
 
     def unasked(self, *names: str) -> None:
         """Keep the failures of what nobody could be asked of: they are not over."""

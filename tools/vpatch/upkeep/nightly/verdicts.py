@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vpatch.upkeep.explain import explain
@@ -11,7 +12,7 @@ from vpatch.values.matrix import Missing
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from vpatch.jobs.folder import Folder
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from vpatch.values.span import Cell
 
     Opened = Callable[[], AbstractContextManager[Replays]]
+
+_BROKEN = "which release broke a patch"
+_LOST = (Verdict.CONFLICT, Verdict.MISPLACED)
 
 
 def compare(folder: Folder, opened: Opened, found: Sequence[Base], diary: Diary) -> None:
@@ -38,31 +42,45 @@ def compare(folder: Folder, opened: Opened, found: Sequence[Base], diary: Diary)
     """
     before: Mapping[str, str] = {}
     for base, (serving, row) in _rows(folder, opened, found, diary).items():
-        last = diary.old.verdicts.get(base.name)
-        known = before if last is None else last
-        for cell in row:
-            was, now = _kind(known.get(cell["name"], "")), _kind(cell["verdict"])
-            if now == was:
-                continue
-            if now == "lost":
-                text = f"has no place on {base.name}: {cell['cause']}"
-                text += _broken(folder, opened, serving, cell["name"], base)
-                _tell(cell, cell["verdict"], text, base, diary)
-            elif now == "landed":
-                text = f"is needed no more on {base.name}: {cell['cause']}"
-                _tell(cell, "landed", text, base, diary)
-            elif last is not None and was == "lost":
-                text = f"has a place on {base.name} again ({cell['verdict']})"
-                _tell(cell, "back", text, base, diary)
-            elif last is not None:
-                text = f"is needed on {base.name} again: what it brings is gone from there"
-                _tell(cell, "needed", text, base, diary)
+        with diary.looking_at(f"what is new on {base.name}"):
+            for cell, kind, text in _changed(row, base, before, diary):
+                broken = ""
+                if kind in _LOST:
+                    with diary.looking_at(_BROKEN):
+                        broken = _broken(folder, opened, serving, cell["name"], base)
+                name = f"#{cell['pr']}" if cell["pr"] else cell["name"]
+                whole = f"{name} ({cell['subject']}) {text}{broken}"
+                diary.tell(kind, whole, pr=cell["pr"], base=base.name)
+            diary.new.verdicts[base.name] = {cell["name"]: cell["verdict"] for cell in row}
         before = {cell["name"]: cell["verdict"] for cell in row}
-        diary.new.verdicts[base.name] = dict(before)
+    with diary.looking_at(_BROKEN):
+        """It is asked once for each patch: if it failed before, that is over now."""
     # Of a base that gave no answer tonight, what was seen last counts on.
     silent = {*diary.new.failures, *(base.name for base in found)}
     for name in silent & diary.old.verdicts.keys():
         diary.new.verdicts.setdefault(name, diary.old.verdicts[name])
+
+
+def _changed(
+    row: Row, base: Base, before: Mapping[str, str], diary: Diary
+) -> Iterator[tuple[Cell, str, str]]:
+    """Yield what is other than it was: the cell, the kind of news, and the text."""
+    last = diary.old.verdicts.get(base.name)
+    known = before if last is None else last
+    for cell in row:
+        was, now = _kind(known.get(cell["name"], "")), _kind(cell["verdict"])
+        if now == was:
+            continue
+        if now == "lost":
+            yield cell, cell["verdict"], f"has no place on {base.name}: {cell['cause']}"
+        elif now == "landed":
+            yield cell, "landed", f"is needed no more on {base.name}: {cell['cause']}"
+        elif last is not None and was == "lost":
+            text = f"has a place on {base.name} again ({cell['verdict']})"
+            yield cell, "back", text
+        elif last is not None:
+            text = f"is needed on {base.name} again: what it brings is gone from there"
+            yield cell, "needed", text
 
 
 def _rows(
@@ -98,17 +116,11 @@ def _kind(verdict: str) -> str:
     return "landed" if verdict == Verdict.LANDED else "needed"
 
 
-def _tell(cell: Cell, kind: str, text: str, base: Base, diary: Diary) -> None:
-    name = f"#{cell['pr']}" if cell["pr"] else cell["name"]
-    diary.tell(kind, f"{name} ({cell['subject']}) {text}", pr=cell["pr"], base=base.name)
-
-
 def _broken(folder: Folder, opened: Opened, series: str, name: str, base: Base) -> str:
     """Say which release broke a patch, as far as the releases at hand tell."""
-    try:
-        with opened() as replays:
-            found = explain(replays, folder.series(series), name, base, fetches=0)
-    except VpatchError:
-        # That it has no place is the news; `explain` says by itself why it can't tell more.
-        return ""
-    return f" (good in {found.broke.good}, not in {found.broke.bad})" if found.broke else ""
+    # That it has no place is the news; `explain` says by itself why it can't tell more.
+    with suppress(VpatchError), opened() as replays:
+        found = explain(replays, folder.series(series), name, base, fetches=0)
+        if found.broke:
+            return f" (good in {found.broke.good}, not in {found.broke.bad})"
+    return ""
