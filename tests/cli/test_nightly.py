@@ -163,24 +163,32 @@ def test_a_night_that_is_killed(nights: Nights) -> None:
 
 
 def test_a_limit_in_the_middle(nights: Nights) -> None:
-    """What was learned before counts; of whom nothing was told is news until it is over."""
+    """What was learned before counts; the rest is one failure until it is over.
+
+    When it ends is told, and is no reason to write what is seen anew.
+    """
+    api = nights.bureau.forge.api
+
+    def limit(remaining: int) -> None:
+        shutil.rmtree(nights.bureau.near.cache / "github", ignore_errors=True)
+        api.remaining, api.reset = remaining, api.reset + 61
+
     nights.night()
-    nights.bureau.forge.api.shut(40101)
-    nights.bureau.forge.api.remaining = 1
-    thread, *told = nights.news(status=3)
-    assert thread.startswith(
-        "could not look at #40101: its thread was not read: the rate limit"
-    )
-    limit = "the rate limit is used up until …: 127.0.0.1"
-    assert [re.sub("until [0-9:]+:", "until …:", line) for line in told] == [
-        "#40101 (Edit a) was closed, and not merged",
-        f"could not look at #40102: {limit}",
-        f"could not look at #40103: {limit}",
-    ]
-    nights.bureau.forge.api.remaining = 5000
-    assert nights.news() == [
-        f"could look at #{number} again" for number in (40101, 40102, 40103)
-    ]
+    limit(1)
+    (told,) = nights.news(status=3)
+    why = r"the rate limit is used up until \d\d:\d\d:\d\d: 127.0.0.1"
+    assert re.fullmatch(f"could not look at #40102 and 1 more: {why}", told)
+    tip, why = nights.rev(BRANCH), "the rate limit is used up: 127.0.0.1"
+    for remaining in (0, 2):
+        limit(remaining)
+        found = nights.night(status=3)
+        assert (found["news"], found["commit"]) == ([], tip)
+        assert found["failures"] == {"all pull requests": why}
+    api.shut(40101)
+    limit(1)
+    assert nights.news(status=1) == ["#40101 (Edit a) was closed, and not merged"]
+    api.remaining = 5000
+    assert nights.news() == ["could look at all pull requests again"]
 
 
 def test_a_failure_that_goes_on(nights: Nights) -> None:
@@ -333,10 +341,10 @@ def test_a_thread_that_was_not_read(nights: Nights) -> None:
     """Who follows it up is then not known, which is a failure of the night."""
     nights.night()
     nights.bureau.forge.api.shut(40103)
-    nights.bureau.forge.api.remaining = 1
-    found = nights.night(status=3)
+    nights.bureau.forge.api.timelines.clear()
+    found = nights.night(status=1)
     assert found["failures"].keys() == {"#40103"}
-    assert "its thread was not read: the rate limit is used up" in found["failures"]["#40103"]
+    assert found["failures"]["#40103"].startswith("its thread was not read: 127.0.0.1 knows no")
 
 
 def test_a_push_before_the_first_night(nights: Nights) -> None:

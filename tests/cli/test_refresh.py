@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -489,6 +489,61 @@ def test_follow_ups_by_git_alone(bureau: Bureau) -> None:
     ran = bureau.near.run("refresh", status=3)
     assert "the rate limit is used up until" in ran.err
     assert "#40101: #40112 (Revert" in ran.out
+
+
+@pytest.mark.parametrize("remaining", [0, 1])
+def test_follow_ups_that_were_found_before(bureau: Bureau, remaining: int) -> None:
+    """What was not read this time takes none of them away; what was read does."""
+    forge = bureau.forge
+    forge.merge(40101)
+    forge.api.comment(40101, "Superseded by #40113, thanks.")
+
+    def found(status: int) -> list[tuple[int, str]]:
+        each = refresh(bureau, status=status)["follow_ups"]
+        told = bureau.near.json("status", "--base", "v0.16.0")["follow_ups"]
+        assert [one["pr"] for one in told] == [one["pr"] for one in each]
+        return [(one["pr"], one["relation"]) for one in each]
+
+    assert found(0) == [(40113, "replaces it")]
+    # The thread is not read, upstream's commits are.
+    forge.api.remaining = remaining
+    shutil.rmtree(bureau.near.cache / "github")
+    forge.revert(40101, by=40112)
+    both = [(40112, "reverts it"), (40113, "replaces it")]
+    assert found(3) == both
+    # The thread is read, upstream's commits are not.
+    forge.api.remaining = 5000
+    forge.http.hold = cut
+    assert found(3) == both
+    forge.http.hold = str
+    assert found(0) == both
+    forge.api.timelines[40101] = [
+        one for one in forge.api.timelines[40101] if one["event"] != "commented"
+    ]
+    assert found(0) == [(40112, "reverts it")]
+
+
+def test_follow_ups_of_one_that_nobody_tells_of(bureau: Bureau) -> None:
+    """That upstream.toml calls it open does not take them away; that it is open does."""
+    forge = bureau.forge
+    forge.api.shut(40101)
+    forge.api.comment(40101, "Superseded by #40113, thanks.")
+    assert len(refresh(bureau)["follow_ups"]) == 1
+    facts = bureau.near.folder / "patches/upstream.toml"
+    facts.write_text(bureau.facts.replace('"closed"', '"open"'))
+    kept = bureau.near.folder / "build/outlook.json"
+    forge.api.refused = {40101: 451}
+    refresh(bureau, status=3)
+    assert "40113" in kept.read_text()
+    forge.api.refused = {}
+    forge.api.pulls[40101]["state"] = "open"
+    refresh(bureau)
+    assert "40113" not in kept.read_text()
+
+
+def cut(path: str) -> NoReturn:
+    """Answer nothing."""
+    raise ConnectionError(path)
 
 
 def test_a_limit_in_the_middle(bureau: Bureau) -> None:

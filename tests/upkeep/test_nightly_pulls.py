@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock, Timeout
 
 from nights import C, Nights, begun
 from support import Desk, lines
+from vpatch.upkeep.outlook import Outlook
+from vpatch.upkeep.refresh import Refresh
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from vpatch.upkeep.news import News
 
 NUMBERS = (40101, 40102, 40103)
 ABOUT_PULLS = ("open", "closed", "merged", "pushed", "failure", "back")
-STATES = "the states of the pull requests"
+ALL = "all pull requests"
+NO_ANSWER = "GitHub gave no answer (HTTP 451): 127.0.0.1"
 
 
 @pytest.fixture
@@ -86,12 +93,12 @@ def test_nights_without_github(nights: Nights) -> None:
         (
             str,
             down,
-            [f"could not look at {STATES}: GitHub gave no answer (HTTP 451): 127.0.0.1"],
+            [f"could not look at #40101 and 2 more: {NO_ANSWER}"],
         ),
         (str, down, []),
         (push, down, ["#40102 (Edit b) was pushed to, and is at {head}: …"]),
         (lambda: forge.api.shut(40103), down, []),
-        (str, {}, [f"could look at {STATES} again", f"#40103 (Edit c) {CLOSED}"]),
+        (str, {}, [f"could look at {ALL} again", f"#40103 (Edit c) {CLOSED}"]),
         (str, {}, []),
     ]
     for happens, refused, expected in table:
@@ -146,6 +153,68 @@ def test_one_that_github_refuses(nights: Nights) -> None:
         happens()
         forge.api.refused = refused
         assert sorted(told(nights)) == sorted(expected)
+
+
+def test_a_limit_beside_one_that_is_refused(nights: Nights) -> None:
+    """Each cause is told for itself; of whom nobody could be asked, the old failure stays."""
+    api = nights.bureau.forge.api
+    nights.night()
+    api.refused = {40102: 404}
+    gone = "could not look at #40102: 127.0.0.1 knows no such pull request: #40102"
+    assert told(nights) == [gone]
+    shutil.rmtree(nights.bureau.near.cache / "github")
+    api.remaining = 0
+    (limit,) = told(nights)
+    assert limit.startswith("could not look at #40101 and 2 more: the rate limit is used up")
+    api.remaining = 5000
+    assert told(nights) == [f"could look at {ALL} again"]
+    api.refused = {}
+    assert told(nights) == ["could look at #40102 again"]
+
+
+def test_somebody_at_work_by_night(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What he was shown, and what was found for him, stays; the night's own comes to it."""
+    forge, near = nights.bureau.forge, nights.bureau.near
+    nights.night()
+    forge.push(40101, [("More", {"vllm/a.py": lines(1, 40, l7="mine a", l30="more")})])
+    for number, by in ((40102, 50102), (40103, 50103)):
+        forge.api.shut(number)
+        forge.api.comment(number, f"Superseded by #{by}.")
+    real = Refresh.look
+
+    def look(self: Refresh, numbers: Collection[int]) -> list[News]:
+        found = real(self, numbers)
+        monkeypatch.setattr(Refresh, "look", real)
+        near.run("refresh", "40101", status=1)
+        near.run("refresh", "40102")
+        return found
+
+    monkeypatch.setattr(Refresh, "look", look)
+    nights.night(status=1)
+    kept = Outlook.at(nights.folder / "build/outlook.json")
+    found = {number: [one.pr for one in each] for number, each in kept.follow_ups.items()}
+    assert found == {40102: [50102], 40103: [50103]}
+    # It was shown, so it may be taken.
+    (pull,) = near.json("refresh", "40101", "--accept")["pulls"]
+    assert pull["accepted"] is True
+
+
+def test_the_lock_of_the_folder(nights: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows up is written while no other run can write."""
+    nights.bureau.forge.api.shut(40101)
+    nights.bureau.forge.api.comment(40101, "Superseded by #50101.")
+    held: list[bool] = []
+    real = Outlook.save
+
+    def save(self: Outlook, path: Path) -> None:
+        with pytest.raises(Timeout), FileLock(path.parent / ".change.lock", timeout=0):
+            """It is not to be had."""
+        held.append(True)
+        real(self, path)
+
+    monkeypatch.setattr(Outlook, "save", save)
+    nights.night(status=1)
+    assert held == [True]
 
 
 def test_one_that_is_pushed_to_while_it_is_closed(nights: Nights) -> None:

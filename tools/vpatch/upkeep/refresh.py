@@ -48,7 +48,8 @@ class Refresh:
         self._upstream = upstream
         self._outlook = outlook
         self._failure: VpatchError | None = None
-        self._down: DownError | None = None
+        self.down: DownError | None = None
+        """Why GitHub answers no question any more; None where it does."""
         self._unanswered: dict[int, str] = {}
         self.unread: dict[str, str] = {}
         """By what may have told of follow-ups, as ``#7``, why it was not read."""
@@ -82,7 +83,7 @@ class Refresh:
                 self._failure = error
                 self._unanswered[number] = str(error)
                 if isinstance(error, DownError):
-                    self._down = error
+                    self.down = error
                     rest_of = (one for one in numbers if one not in found)
                     self._unanswered |= dict.fromkeys(rest_of, str(error))
                     rest = f"nothing is known of #{number} and those after it"
@@ -152,17 +153,20 @@ class Refresh:
 
     def _followed(self, found: list[News]) -> list[News]:
         """Look for what follows those up that have ended, and for the release that has them."""
+        follow_ups = self._outlook.follow_ups
         for news in found:
-            if not news.has_ended:
-                self._outlook.follow_ups.pop(news.number, None)
+            # Without an answer, what is known may be older than what was found.
+            if news.state and not news.has_ended:
+                follow_ups.pop(news.number, None)
         ended = {
             news.number: news.state.merged_as if news.state else ""
             for news in found
             if news.has_ended
         }
-        candidates, releases, self.unread = look_up(self._upstream, ended, self._down)
-        self._outlook.follow_ups |= candidates
-        return [replace(news, release=releases.get(news.number, "")) for news in found]
+        read = look_up(self._upstream, ended, follow_ups, self.down)
+        self.unread, self.down = read.unread, read.down
+        follow_ups |= read.candidates
+        return [replace(news, release=read.releases.get(news.number, "")) for news in found]
 
 
 def terms_for(upstream: Upstream, facts: Mapping[int, PullRequest], number: int) -> Terms:

@@ -70,13 +70,24 @@ def candidates(
         remarks: What people wrote.
         project: Address of the project's page.
     """
+    return strongest(
+        found for remark in remarks for found in _of_remark(number, merged_as, remark, project)
+    )
+
+
+def strongest(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return the strongest entry of each pull request, the strongest word first."""
     best: dict[int, Candidate] = {}
-    for remark in remarks:
-        for found in _of_remark(number, merged_as, remark, project):
-            known = best.get(found.pr)
-            if known is None or _STRENGTH[found.relation] < _STRENGTH[known.relation]:
-                best[found.pr] = found
-    return sorted(best.values(), key=lambda one: (_STRENGTH[one.relation], one.pr))
+    for one in found:
+        known = best.get(one.pr)
+        if known is None or _rank(one) < _rank(known):
+            best[one.pr] = one
+    return sorted(best.values(), key=lambda one: (_rank(one), one.pr))
+
+
+def _rank(one: Candidate) -> int:
+    # What was kept by another vpatch may have a word of its own.
+    return _STRENGTH.get(one.relation, len(_STRENGTH))
 
 
 def _of_remark(

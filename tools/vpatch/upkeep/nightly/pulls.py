@@ -16,7 +16,7 @@ from vpatch.values.facts import ENDED
 from vpatch.values.followups import STRONGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from vpatch.jobs.bases import Bases
@@ -32,7 +32,7 @@ _STATES = {
     "open": "is open again",
 }
 _WHAT = "the pull requests"
-_STATES_OF_ALL = "the states of the pull requests"
+_ALL = "all pull requests"
 
 
 def look_at_pulls(
@@ -59,10 +59,11 @@ def look_at_pulls(
         if not numbers:
             return
         kept = Outlook.at(outlook)
+        before = dict(kept.follow_ups)
         refresh = Refresh(facts, bases, sheet, upstream, kept)
         found = refresh.look(numbers)
-        kept.save(outlook)
         _tell(found, refresh, kept, [patch.pr for patch in sheet.patches], diary)
+        _keep(kept, before, outlook, diary.say)
         with diary.looking_at(HISTORY):
             if unread := refresh.unread.get(HISTORY):
                 diary.failed(HISTORY, unread)
@@ -72,7 +73,25 @@ def look_at_pulls(
             changes.put(taken.contents)
     if _WHAT in diary.new.failures:
         one_by_one = [what for what in diary.old.failures if what.startswith("#")]
-        diary.unasked(*one_by_one, _STATES_OF_ALL, HISTORY)
+        diary.unasked(*one_by_one, _ALL, HISTORY)
+
+
+def _keep(
+    kept: Outlook,
+    before: Mapping[int, list[Candidate]],
+    outlook: Path,
+    say: Callable[[str], None],
+) -> None:
+    """Keep the follow-ups that are new, and all that another run has kept meanwhile."""
+    found = kept.follow_ups
+    changed = {n for n in found.keys() | before.keys() if found.get(n) != before.get(n)}
+    if not changed:
+        return
+    # The file is the user's, who may have been at work all the time.
+    with Changeset(outlook.parent.parent, say).held():
+        there = Outlook.at(outlook)
+        there.follow_ups |= {number: found.get(number, []) for number in changed}
+        there.save(outlook)
 
 
 def _tell(
@@ -82,15 +101,17 @@ def _tell(
     carried: Sequence[int | None],
     diary: Diary,
 ) -> None:
-    """Tell of each; if GitHub told nothing of any, that is one failure, not as many."""
-    silent = len(found) > 1 and all(news.unanswered for news in found)
-    with diary.looking_at(_STATES_OF_ALL):
-        if silent:
-            diary.failed(_STATES_OF_ALL, found[0].unanswered)
+    """Tell of each; what one cause has kept back is one failure, not as many."""
+    reason, missed = _missed(found, refresh)
+    with diary.looking_at(_ALL):
+        if missed:
+            first, more = f"#{missed[0]}", len(missed) - 1
+            whom = f"{first} and {more} more" if more else first
+            diary.failed(_ALL, reason, told=f"could not look at {whom}: {reason}")
     for news in found:
         name, noted = f"#{news.number}", news.known.follow_ups if news.known else ()
         unseen = news.unseen
-        if silent:
+        if news.number in missed:
             diary.unasked(name)
         else:
             unseen = unseen or news.unanswered or refresh.unread.get(name, "")
@@ -98,6 +119,19 @@ def _tell(
             if unseen:
                 diary.failed(name, unseen)
             _compare(news, kept.candidates(news.number, noted, carried), diary)
+
+
+def _missed(found: Sequence[News], refresh: Refresh) -> tuple[str, list[int]]:
+    """Return why GitHub told nothing of several, and of which: of others it told why."""
+    if refresh.down:
+        reason = str(refresh.down)
+        unseen = {
+            n.number: n.unanswered or refresh.unread.get(f"#{n.number}", "") for n in found
+        }
+        return reason, [number for number, why in unseen.items() if why.endswith(reason)]
+    if len(found) > 1 and all(news.unanswered for news in found):
+        return found[0].unanswered, [news.number for news in found]
+    return "", []
 
 
 def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
