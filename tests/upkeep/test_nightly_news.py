@@ -69,7 +69,7 @@ def proofs(old: Seen, *outcomes: Outcome) -> tuple[list[str], Seen]:
 
 
 def test_proofs() -> None:
-    """One that fails is told once, and once when it holds again."""
+    """One that fails is told once, and once when it holds again; not run, it still fails."""
     told, seen = proofs(Seen(), Outcome.PROVEN, Outcome.FAILED)
     assert told == ["the proof of #102 on v0.16.0: failed, why"]
     assert proofs(seen, Outcome.NOT_NEEDED, Outcome.NOT_RUN)[0] == []
@@ -78,3 +78,50 @@ def test_proofs() -> None:
     told, seen = proofs(unproven.new, Outcome.PROVEN, Outcome.PROVEN)
     assert told == ["#102 is proven again on v0.16.0"]
     assert proofs(seen, Outcome.PROVEN, Outcome.PROVEN)[0] == []
+
+
+def kinds(old: Seen, **outcomes: str) -> tuple[list[tuple[str, str, bool]], Seen]:
+    """Prove patches, and return kind, text and whether that wants a person; what is kept."""
+    diary = Diary(old, print, "2026-03-01")
+    made = [
+        Proof(f"{name[1:]}.patch", int(name[1:]), Outcome(outcome), f"why {outcome}")
+        for name, outcome in outcomes.items()
+    ]
+    tell_proofs(BASE, made, diary)
+    assert {one.base for one in diary.news} <= {"v0.16.0"}
+    diary.close()
+    return [(one.kind, one.text, one.wants_a_person) for one in diary.news], diary.new.told()
+
+
+def test_proofs_that_are_not_run() -> None:
+    """All are told in one line, which is no alarm; so is that they are run again."""
+    names = [f"p{number}" for number in range(101, 106)]
+    told, seen = kinds(Seen(), **dict.fromkeys(names, "not run"))
+    line = "proofs that were not run on v0.16.0: #101, #102, #103 and 2 more (why not run)"
+    assert told == [("not-run", line, False)]
+    assert kinds(seen, **dict.fromkeys(names, "not run"))[0] == []
+    # What was never run and fails is told as one that was proven before.
+    outcomes = dict.fromkeys(names, "proven") | {"p102": "failed", "p103": "not needed"}
+    told, seen = kinds(seen, **outcomes)
+    assert told == [
+        ("unproven", "the proof of #102 on v0.16.0: failed, why failed", True),
+        ("back", "proofs that were run again on v0.16.0: #101, #103, #104 and 1 more", False),
+    ]
+    told, seen = kinds(seen, **(outcomes | {"p102": "not run", "p104": "not run"}))
+    assert told == [
+        ("not-run", "proofs that were not run on v0.16.0: #104 (why not run)", False)
+    ]
+    told, seen = kinds(seen, **outcomes)
+    assert told == [("back", "proofs that were run again on v0.16.0: #104", False)]
+    told, seen = kinds(seen, **(outcomes | {"p102": "proven"}))
+    assert told == [("proven", "#102 is proven again on v0.16.0", False)]
+
+
+def test_many_causes() -> None:
+    """Three are named, and the proofs of the others counted."""
+    diary = Diary(Seen(), print, "2026-03-01")
+    made = [Proof(f"{n}.patch", n, Outcome.NOT_RUN, f"no test_pr{n}.py") for n in range(1, 6)]
+    tell_proofs(BASE, made, diary)
+    (told,) = diary.news
+    three = "#1 (no test_pr1.py), #2 (no test_pr2.py), #3 (no test_pr3.py)"
+    assert told.text == f"proofs that were not run on v0.16.0: {three} and 2 more"

@@ -117,11 +117,12 @@ class Prover:
         test = test_of(self.runner.smoke, patch)
         why = ""
         if test is None:
-            why = f"no test_pr{patch.pr or '<N>'}.py in {self.runner.smoke}"
+            why = f"no test_pr{patch.pr or '<N>'}.py in patches/smoke"
         elif result.verdict is Verdict.CONFLICT:
             why = "the patch has no place on this base"
         elif not self.runner.found.has_pytest:
-            why = f"pytest is not installed beside {self.runner.found.python}"
+            found = self.runner.found
+            why = f"no pytest is installed beside {found.name} {found.version}"
         if why or test is None:
             return Proof(patch.name, patch.pr, Outcome.NOT_RUN, why)
         red, green = (self.runner.run([test], trees[step]) for step in (number, number + 1))

@@ -27,6 +27,7 @@ _WORDS = {
     "merged": "merged",
     "misplaced": "wrong place",
     "needed": "needed again",
+    "not-run": "proof not run",
     "open": "open again",
     "proven": "proven again",
     "pushed": "pushed to",
