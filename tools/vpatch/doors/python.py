@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -44,6 +45,12 @@ print(json.dumps({"where": where, "pytest": u.find_spec("pytest") is not None,
 _PATIENCE = 60
 """Seconds for a question to an environment."""
 _MARK = "VPATCH_RUN"
+_SECRET = re.compile(
+    r"^(GITHUB|ACTIONS)_|_(TOKEN|SECRET|PASSWORD|KEY)$|^(TOKEN|SECRET|PASSWORD)$", re.IGNORECASE
+)
+"""Names of variables that are not for a proof; a runner of GitHub's has more than its token."""
+_LOGIN = re.compile(r"://[^/\s@]+@")
+"""An address with a user, and perhaps a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +166,16 @@ def _uses(pid: int, places: set[bytes], found: Installed) -> bool:
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Return the user's environment without what would change which files are imported."""
+    """Return the user's environment without what would change which files are imported.
+
+    Nor what opens a door: in a proof runs what upstream wrote, and it needs no network.
+    """
     dropped = ("PYTHONPATH", "PYTHONHOME", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not (key in dropped or _SECRET.search(key) or _LOGIN.search(value))
+    }
     return kept | dict(more)
 
 
