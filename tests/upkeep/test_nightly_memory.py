@@ -345,3 +345,23 @@ def test_a_link_in_the_place_of_what_was_seen(plain: Nights, tmp_path: Path) -> 
     ran = plain.bureau.near.run("nightly", status=1)
     assert "error: it is a symbolic link: " in ran.err
     assert "asking" not in ran.err
+
+
+def test_somebody_committed_to_the_branch_there(
+    nights: Nights, hub: Path, tmp_path: Path
+) -> None:
+    """The refusal says where his work lies, and how it is moved out of the way."""
+    nights.night("--push", "hub")
+    clone = tmp_path / "theirs"
+    git(tmp_path, "clone", "-q", "-b", BRANCH, str(hub), str(clone))
+    git(clone, "commit", "-q", "--allow-empty", "-m", "Mend it")
+    git(clone, "push", "-q", "origin", BRANCH)
+    theirs = git(clone, "rev-parse", "HEAD")
+    ran = nights.bureau.near.run("nightly", "--push", "hub", status=1)
+    assert f"somebody committed to {BRANCH}, and a night would undo it: {theirs[:7]}" in ran.err
+    hint = "hint: it is on hub: merge it, or move it away there: "
+    (said,) = (line for line in ran.err.splitlines() if line.startswith(hint))
+    command = said.removeprefix(f"{hint}git ").replace("NAME", "theirs")
+    git(nights.folder, *command.split())
+    assert git(hub, "rev-parse", "theirs") == theirs
+    assert nights.news("--push", "hub") == []

@@ -91,8 +91,8 @@ class Branch:
             raise RefusedError(f"{self.name} is checked out", where=place, hint=hint)
         if remote:
             self._there.ask(remote, self._tips())
-        for tip in filter(None, (self._old, self._there.tip)):
-            self._refuse_foreign(tip)
+        self._refuse_foreign(self._old, self._names.way_out)
+        self._refuse_foreign(self._there.tip, self._there.way_out)
         command = ["status", "--porcelain", "--", "patches", "vpatch.toml"]
         if self._users.run(*command, cwd=self._root, discover=True).out:
             self._say("patches/ has changes that are not committed: the night leaves them out")
@@ -116,14 +116,16 @@ class Branch:
                 what = f"a branch is in the way of {self.name}"
                 raise RefusedError(what, where=name, hint=hint)
 
-    def _refuse_foreign(self, tip: str) -> None:
+    def _refuse_foreign(self, tip: str | None, way_out: str) -> None:
+        if not tip:
+            return
         merged = self._repo.run("merge-base", "--is-ancestor", tip, self._head, ok=(0, 1, 128))
         told = decode(self._repo.run("log", "-1", "--format=%ce%n%h %s", tip).out).split("\n")
         if merged.status and told[0] != _NOBODY:
             raise RefusedError(
                 f"somebody committed to {self.name}, and a night would undo it",
                 where=told[1],
-                hint=self._names.way_out,
+                hint=way_out,
             )
 
     def _committed(self, tip: str) -> Iterator[tuple[str, Entry]]:

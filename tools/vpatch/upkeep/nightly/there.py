@@ -56,6 +56,15 @@ class There:
         """The last commit whose news were told; empty where there is none."""
         return self._tips.get(self._names.memory, "")
 
+    @property
+    def way_out(self) -> str:
+        """What to do about work of somebody's on the branch there."""
+        remote, branch = shown(self._remote), self._names.branch
+        return (
+            f"it is on {remote}: merge it, or move it away there: "
+            f"git push {remote} {self.tip[:12]}:refs/heads/NAME :{branch}"
+        )
+
     def ask(self, remote: str, here: Collection[str]) -> None:
         """Bring what the remote has.
 
@@ -116,7 +125,7 @@ class There:
             raise VpatchError(
                 what if moved else f"the push failed{silent}",
                 where=shown(self._remote),
-                hint=self._names.way_out if moved else _AGAIN,
+                hint=self.way_out if moved else _AGAIN,
                 detail=shown(error.detail),
             ) from error
         return True
