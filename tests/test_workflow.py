@@ -12,8 +12,8 @@ import pytest
 
 from actions import WORKFLOW, Runner, jobs, runs
 from hub import Hub
-from nights import BRANCH, begun
-from support import git, sdist
+from nights import BRANCH, C, begun
+from support import git, lines, sdist
 from vpatch.cli.main import cli
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ def test_a_run(nights: Nights, runner: Runner) -> None:
     assert runner.outputs == {
         "needs.night.outputs.before": "",
         "needs.night.outputs.commit": tip,
+        "needs.night.outputs.files": "6",
         "needs.night.outputs.wanted": "2",
     }
     assert git(runner.remote, "rev-parse", f"{BRANCH}^") == nights.rev("HEAD")
@@ -201,6 +202,7 @@ def test_a_run(nights: Nights, runner: Runner) -> None:
     assert runner.outputs == {
         "needs.night.outputs.before": tip,
         "needs.night.outputs.commit": tip,
+        "needs.night.outputs.files": "6",
         "needs.night.outputs.wanted": "0",
     }
     assert runner.hub.calls() == ["pr list", "pr view"]
@@ -323,3 +325,20 @@ def test_what_the_next_night_has(nights: Nights, runner: Runner) -> None:
     assert set(api.statuses) == {304}
     # Of pull requests, and of the way to them.
     assert (runner.caches["vpatch-store-2"] / "pulls.git").is_dir()
+
+
+def test_what_was_seen_alone(nights: Nights, teller: Runner) -> None:
+    """It is pushed with what was told, and no pull request asks anybody to merge it."""
+    assert teller.night() == ALL
+    git(nights.folder, "fetch", "-q", str(teller.remote), BRANCH)
+    git(nights.folder, "merge", "-q", "FETCH_HEAD")
+    git(nights.folder, "push", "-q", str(teller.remote), "main")
+    teller.hub.merge()
+    nights.bureau.forge.push(40103, [("More", {C: lines(1, 40, l7="mine c", l30="more")})])
+    assert teller.night() == ALL
+    assert "was pushed to" in teller.hub.issues[0][-1]
+    assert teller.outputs["needs.night.outputs.files"] == "0"
+    assert (
+        git(teller.remote, "rev-parse", BRANCH) == teller.outputs["needs.night.outputs.commit"]
+    )
+    assert teller.hub.pulls == []
