@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from typing import IO
 
 OFTEN = (
-    "import sys; from vpatch.cli import pulse; pulse.EVERY = 0.2; "
+    # Where the tests were begun by nohup(1), a terminal that goes would end nothing.
+    "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+    "from vpatch.cli import pulse; pulse.EVERY = 0.2; "
     "from vpatch.cli.main import main; main()"
 )
 INTERRUPTED = "interrupted: nothing is half done, run again to go on"
@@ -45,7 +47,7 @@ def line_with(stream: IO[str] | None, words: str) -> str:
     return next(line for line in stream if words in line)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_connection_that_nobody_takes(desk: Desk, number: signal.Signals) -> None:
     """It is said what is waited for and how long; Ctrl-C ends it at once, and all of git."""
     with Hole() as hole:

@@ -42,8 +42,8 @@ VERBS = {
     "bases": "List the bases at hand, or fetch one",
 }
 
-_TERMINATED = 128 + signal.SIGTERM
-_INTERRUPTED = 128 + signal.SIGINT
+_ENDED = 128
+"""With the number of a signal, the exit status of what was ended by it."""
 
 
 def _verbose() -> click.Option:
@@ -153,7 +153,7 @@ def main() -> NoReturn:
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted: nothing is half done, run again to go on")
-        status = _INTERRUPTED
+        status = _ENDED + signal.SIGINT
     except VpatchError as error:
         status = _explain(error)
     except BrokenPipeError:
@@ -177,6 +177,9 @@ def main() -> NoReturn:
 def _prepare() -> None:
     """Set up signals, the collector of garbage, and standard output."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # A terminal that is gone ends it as well, with what it started, but for nohup(1).
+        signal.signal(signal.SIGHUP, _terminate)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     PULSE.begin()
     sys.unraisablehook = _deliver_again
@@ -208,8 +211,8 @@ def _deliver_again(lost: sys.UnraisableHookArgs) -> None:
     threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(_TERMINATED)
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(_ENDED + number)
 
 
 def _explain(error: VpatchError) -> int:
