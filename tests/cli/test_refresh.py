@@ -645,3 +645,20 @@ def test_a_memory_that_is_damaged(bureau: Bureau) -> None:
     outlook.write_text("{")
     ran = bureau.near.run("refresh", "--accept", status=1)
     assert "is shown for the first time" in " ".join(ran.out.split())
+
+
+def test_another_series_that_carries_it(bureau: Bureau) -> None:
+    """What is taken into one series is not in the others: they are named, with what to type."""
+    bureau.forge.release("v0.17.0")
+    bureau.near.run("rebase", "--onto", "v0.17.0")
+    bureau.near.run("check", "--fix")
+    bureau.forge.push(40101, edited(A, l7="7"))
+    ran = bureau.near.run("refresh", "--base", "v0.16.0", status=1)
+    call = f"vpatch -C {bureau.near.folder} refresh"
+    assert f"to take it: {call} --base v0.16.0 40101 --accept" in ran.out
+    ran = bureau.near.run("refresh", "--base", "v0.16.0", "--accept")
+    line = f"#40101 is carried at another head in v0.17.0: {call} 40101 --base v0.17.0"
+    assert line in ran.out.splitlines()
+    bureau.near.run("refresh", "40101", "--base", "v0.17.0", status=1)
+    answer = bureau.near.json("refresh", "40101", "--base", "v0.17.0", "--accept")
+    assert [(one["accepted"], one["elsewhere"]) for one in answer["pulls"]] == [(True, [])]

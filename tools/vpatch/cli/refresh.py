@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -88,10 +89,18 @@ def command(
     status = 1 if left else 0
     if refresh.unread or any(_is_partial(news) for news in found):
         status = VpatchError.status
+    elsewhere = {news.number: _elsewhere(session, sheet, news) for news in found}
     if as_json:
-        _print_json(sheet, found, taken, candidates, refresh.unread, ok=not status)
+        _print_json(sheet, found, taken, candidates, elsewhere, refresh.unread, ok=not status)
     else:
-        _print(session, found, taken, candidates, accept=accept)
+        call = f"{session.call} refresh{f' --base {shlex.quote(base)}' if base else ''}"
+        _print(session, found, taken, candidates, call, accept=accept)
+        for number in taken.accepted:
+            if there := elsewhere[number]:
+                show.print_note(
+                    f"#{number} is carried at another head in {', '.join(there)}: "
+                    f"{session.call} refresh {number} --base {shlex.quote(there[0])}"
+                )
     if left:
         # Not before: who was killed in the midst of it has not shown all.
         with changeset.held():
@@ -128,6 +137,22 @@ def _numbers(session: Session, sheet: Sheet, pulls: tuple[str, ...]) -> list[int
     return wanted or known
 
 
+def _elsewhere(session: Session, sheet: Sheet, news: News) -> list[str]:
+    """Return the other series that carry a pull request at another head than its own."""
+    folder = session.folder
+    patches = {name: folder.series(name).patches for name in folder.names()}
+    return [
+        name
+        for name, each in patches.items()
+        if name != sheet.name
+        and any(
+            patch.trailers.get("Upstream-Head") not in (None, news.head)
+            for patch in each
+            if patch.pr == news.number
+        )
+    ]
+
+
 def _candidates(sheet: Sheet, outlook: Outlook, news: News) -> list[Candidate]:
     known = news.known.follow_ups if news.known else ()
     carried = [patch.pr for patch in sheet.patches]
@@ -139,6 +164,7 @@ def _print_json(
     found: list[News],
     taken: Taken,
     candidates: Candidates,
+    elsewhere: Mapping[int, list[str]],
     unread: Mapping[str, str],
     *,
     ok: bool,
@@ -163,6 +189,7 @@ def _print_json(
             "unanswered": news.unanswered or None,
             "unseen": news.unseen or None,
             "accepted": news.number in taken.accepted,
+            "elsewhere": elsewhere[news.number],
             "follow_ups": [one.as_json() for one in candidates.get(news.number, [])],
         }
         for news in found
@@ -183,6 +210,7 @@ def _print(
     found: list[News],
     taken: Taken,
     candidates: Candidates,
+    call: str,
     *,
     accept: bool,
 ) -> None:
@@ -193,7 +221,7 @@ def _print(
         if news.unseen:
             show.print_note(f"#{news.number} is at {news.head[:DIGITS]}: {news.unseen}")
         if news.push and news.number not in taken.accepted:
-            _print_push(session, news, accept=accept)
+            _print_push(session, news, f"{call} {news.number} --accept", accept=accept)
     unknown = [f"#{news.number}" for news in found if news.patches and not news.reviewed]
     if unknown:
         show.print_note(
@@ -223,11 +251,10 @@ def _word(news: News, taken: Taken) -> str:
     return "pushed, empty now" if news.push.empty else "pushed"
 
 
-def _print_push(session: Session, news: News, *, accept: bool) -> None:
+def _print_push(session: Session, news: News, then: str, *, accept: bool) -> None:
     push = news.push
     if push is None:
         return
-    then = f"{session.call} refresh {news.number} --accept"
     was, now = push.reviewed[:DIGITS], push.new.head[:DIGITS]
     click.echo()
     if not push.differs:
