@@ -304,6 +304,8 @@ def test_a_conflict_is_given_up(bureau: Bureau) -> None:
     assert "has no place behind the series on v0.16.0" in ran.out
     assert "add --abort" in ran.out
     bureau.near.run("add", "--abort")
+    ran = bureau.near.run("add", "--abort", status=2)
+    assert "no addition waits to be solved" in ran.err
     assert not (bureau.near.folder / "build/add").exists()
     ran = bureau.near.run("add", status=2)
     assert "Name what to add" in ran.err

@@ -86,7 +86,7 @@ def test_one_whose_lines_stand_near(bureau: Bureau) -> None:
     bureau.add("40104")
     assert " seven\n" in bureau.text("40104-near.patch")
     ran = bureau.near.run("drop", "40101")
-    assert "#40104 merged: merged through the series as it was" in ran.out
+    assert "#40104 merged: three-way through the series as it was" in ran.out
     assert "wrote 40104-near.patch anew, which stood behind it" in ran.out
     text = bureau.text("40104-near.patch")
     assert "seven" not in text

@@ -296,7 +296,7 @@ def test_one_behind_it_whose_lines_stand_near(bureau: Bureau) -> None:
     bureau.forge.push(40102, [("More", {A: lines(1, 40, l9="NINE")})])
     bureau.near.run("refresh", "40101", status=1)
     ran = bureau.near.run("refresh", "40101", "--accept")
-    assert "#40102 merged: merged through the series as it was" in ran.out
+    assert "#40102 merged: three-way through the series as it was" in ran.out
     assert " SEVEN\n line 8\n-line 9\n+nine\n" in bureau.text("40102-near.patch")
     bureau.forge.push(40101, [("More", {A: lines(1, 40, l7="Seven")})])
     bureau.near.run("refresh", status=1)

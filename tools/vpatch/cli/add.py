@@ -64,7 +64,7 @@ def command(
     bench = Bench(session.folder)
     with changeset.held():
         if step == "abort":
-            bench.clear()
+            bench.give_up()
             return _abort(as_json=as_json)
         if step:
             asked = bench.asked()

@@ -106,6 +106,16 @@ class Bench:
         made_for = asked.series, base
         return keep_resolution(self._folder, self.tree, stop, made_for, hints)
 
+    def give_up(self) -> None:
+        """Forget what waits here, be it damaged.
+
+        Raises:
+            BadInputError: Nothing does.
+        """
+        if not self._root.exists():
+            self._read()
+        self.clear()
+
     def clear(self) -> None:
         """Forget it."""
         with files.explained(self._root, "delete"):

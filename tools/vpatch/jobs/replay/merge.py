@@ -189,7 +189,7 @@ def placed(attempt: Attempt, files: Change) -> Placement:
     if any(case.verdict is Verdict.MERGED for case in attempt.cases) or not attempt.cases:
         elsewhere = sorted(path for path in change if path not in attempt.patch.paths)
         followed = f", followed to {', '.join(elsewhere)}" if elsewhere else ""
-        causes.append(f"merged through {via}{followed}")
+        causes.append(f"three-way through {via}{followed}")
     verdict = None if attempt.cases else Verdict.MERGED
     return Placement(hunks, change, "; ".join(causes), verdict)
 
