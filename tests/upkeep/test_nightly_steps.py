@@ -162,7 +162,7 @@ def test_proofs_without_pytest(nights: Nights, tmp_path: Path) -> None:
     env = Environment.made(tmp_path / "env")
     env.install(Archive({path: lines(1, 40) for path in (A, B, C)}, version="0.16.1"))
     proofs = ("--python", str(env.root))
-    without = "no pytest is installed beside vllm 0.16.1"
+    without = "pytest is not installed beside vllm 0.16.1"
     missed = f"#40101, #40102 ({without}), #40103 (no test_pr40103.py in patches/smoke)"
     told = f"proofs that were not run on v0.16.1: {missed}"
     found = nights.night(*proofs)

@@ -122,7 +122,7 @@ class Prover:
             why = "the patch has no place on this base"
         elif not self.runner.found.has_pytest:
             found = self.runner.found
-            why = f"no pytest is installed beside {found.name} {found.version}"
+            why = f"pytest is not installed beside {found.name} {found.version}"
         if why or test is None:
             return Proof(patch.name, patch.pr, Outcome.NOT_RUN, why)
         red, green = (self.runner.run([test], trees[step]) for step in (number, number + 1))
