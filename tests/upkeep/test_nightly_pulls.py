@@ -155,6 +155,16 @@ def test_one_that_github_refuses(nights: Nights) -> None:
         assert sorted(told(nights)) == sorted(expected)
 
 
+def test_one_that_is_refused_for_good(nights: Nights) -> None:
+    """Its first night could not look at it; those behind it name it, and are no failures."""
+    nights.night()
+    nights.bureau.forge.api.refused = {40102: 404}
+    nights.night(status=3)
+    assert nights.news() == []
+    ran = nights.bureau.near.run("nightly")
+    assert "could still not look at #40102" in ran.out
+
+
 def test_a_limit_beside_one_that_is_refused(nights: Nights) -> None:
     """Each cause is told for itself; of whom nobody could be asked, the old failure stays."""
     api = nights.bureau.forge.api
