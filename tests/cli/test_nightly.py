@@ -192,11 +192,11 @@ def test_a_limit_in_the_middle(nights: Nights) -> None:
 
 
 def test_a_failure_that_goes_on(nights: Nights) -> None:
-    """It is no news, and the answer still says why the status is 3."""
+    """It is no news, and the answer still names it."""
     nights.bureau.forge.api.refused = {40102: 404}
     still = "could still not look at #40102"
     assert still not in nights.bureau.near.run("nightly", status=3).out
-    ran = nights.bureau.near.run("nightly", status=3)
+    ran = nights.bureau.near.run("nightly")
     assert ran.out.startswith(f"nothing new\n{still}\n\n")
     nights.bureau.forge.api.refused = {}
     assert still not in nights.bureau.near.run("nightly").out
