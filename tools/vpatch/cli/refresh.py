@@ -89,7 +89,7 @@ def command(
     status = 1 if left else 0
     if refresh.unread or any(_is_partial(news) for news in found):
         status = VpatchError.status
-    elsewhere = {news.number: _elsewhere(session, sheet, news) for news in found}
+    elsewhere = _elsewhere(session, sheet, found)
     if as_json:
         _print_json(sheet, found, taken, candidates, elsewhere, refresh.unread, ok=not status)
     else:
@@ -137,20 +137,22 @@ def _numbers(session: Session, sheet: Sheet, pulls: tuple[str, ...]) -> list[int
     return wanted or known
 
 
-def _elsewhere(session: Session, sheet: Sheet, news: News) -> list[str]:
-    """Return the other series that carry a pull request at another head than its own."""
+def _elsewhere(session: Session, sheet: Sheet, found: list[News]) -> dict[int, list[str]]:
+    """Return the other series that carry each at another head than its own."""
     folder = session.folder
-    patches = {name: folder.series(name).patches for name in folder.names()}
-    return [
-        name
-        for name, each in patches.items()
-        if name != sheet.name
-        and any(
-            patch.trailers.get("Upstream-Head") not in (None, news.head)
-            for patch in each
-            if patch.pr == news.number
-        )
-    ]
+    names = [name for name in folder.names() if name != sheet.name]
+    others = {name: folder.series(name).patches for name in names}
+    return {
+        news.number: [
+            name
+            for name, patches in others.items()
+            if any(
+                patch.pr == news.number and patch.taken_from not in ("", news.head)
+                for patch in patches
+            )
+        ]
+        for news in found
+    }
 
 
 def _candidates(sheet: Sheet, outlook: Outlook, news: News) -> list[Candidate]:
