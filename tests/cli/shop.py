@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -15,6 +16,7 @@ from support import Desk, Ran, git, lines, tree_of
 from vpatch.cli import main as command_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from support import Project
@@ -31,15 +33,31 @@ SOURCE = {
 NAMES = ("101-edit-a.patch", "102-files.patch", "103-rename.patch", "104-again-a.patch")
 
 
+@contextmanager
+def as_it_was() -> Iterator[None]:
+    """Give back, in the end, what vpatch sets up for the whole of a process."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    hook, threshold = sys.unraisablehook, gc.get_threshold()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = hook
+        gc.set_threshold(*threshold)
+
+
 class NearDesk(Desk):
     """A desk whose calls run in this process: many small cases need no Python of their own."""
 
     def run(self, *args: str, status: int | None = 0) -> Ran:
         """Run vpatch to its end, as its own process would."""
         out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
-        handlers = {number: signal.getsignal(number) for number in (2, 15)}
         code: object = None
         with (
+            as_it_was(),
             mock.patch.dict(os.environ, self.env, clear=True),
             mock.patch.object(sys, "argv", ["vpatch", "-C", str(self.folder), *args]),
             redirect_stdout(out),
@@ -49,9 +67,6 @@ class NearDesk(Desk):
                 command_line.main()
             except SystemExit as ended:
                 code = ended.code
-            finally:
-                for number, handler in handlers.items():
-                    signal.signal(number, handler)
         said = []
         for stream in (out, err):
             stream.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.shop import SOURCE, Shop, nearer
+from cli.shop import SOURCE, Shop, as_it_was, nearer
 from support import sdist
 from vpatch.cli import main as command_line
 from vpatch.cli import show
@@ -30,7 +31,7 @@ def in_process(
 ) -> tuple[int, str, str]:
     """Run the command line in this process; return status, output and errors."""
     monkeypatch.setattr(sys, "argv", ["vpatch", "-C", str(desk.folder), *args])
-    with pytest.raises(SystemExit) as ended:
+    with as_it_was(), pytest.raises(SystemExit) as ended:
         command_line.main()
     out, err = capsys.readouterr()
     assert isinstance(ended.value.code, int)
@@ -326,6 +327,29 @@ def test_a_signal_in_a_finaliser_is_not_lost() -> None:
     assert "Traceback" not in ran.stderr
     assert "interrupted" in ran.stderr
     assert "went on" not in ran.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_constructor(number: signal.Signals) -> None:
+    """What a signal left half made ends without a word of Python's on it."""
+    program = (
+        "import os\n"
+        "from vpatch.cli import main as command\n"
+        "class Half:\n"
+        "    def __init__(self):\n"
+        f"        os.kill(os.getpid(), {number.value})\n"
+        "        self.file = open(os.devnull)\n"
+        "    def __del__(self):\n"
+        "        self.file.close()\n"
+        "command.cli.main = lambda **_: Half()\n"
+        "command.main()\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    interrupted = "interrupted: nothing is half done, run again to go on\n"
+    said = interrupted if number == signal.SIGINT else ""
+    assert (ran.returncode, ran.stderr) == (128 + number, said)
 
 
 def test_no_command_for_the_runner(

@@ -44,6 +44,8 @@ VERBS = {
 
 _ENDED = 128
 """With the number of a signal, the exit status of what was ended by it."""
+_ended_by: list[int] = []
+"""The signals that asked this run to end."""
 
 
 def _verbose() -> click.Option:
@@ -180,7 +182,7 @@ def _prepare() -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         # A terminal that is gone ends it as well, with what it started, but for nohup(1).
         signal.signal(signal.SIGHUP, _terminate)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     PULSE.begin()
     sys.unraisablehook = _deliver_again
     # A short run makes little garbage; looking for it costs a tenth of `status`.
@@ -201,7 +203,9 @@ def _drop_output() -> None:
 def _deliver_again(lost: sys.UnraisableHookArgs) -> None:
     """Send a signal again that came while a finaliser ran, where Python would drop it."""
     if not issubclass(lost.exc_type, (KeyboardInterrupt, SystemExit)):
-        sys.__unraisablehook__(lost)
+        # A signal may leave something half made, whose own end then fails.
+        if not _ended_by:
+            sys.__unraisablehook__(lost)
         return
     import threading  # noqa: PLC0415, lazy
 
@@ -211,7 +215,13 @@ def _deliver_again(lost: sys.UnraisableHookArgs) -> None:
     threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
 
 
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    _ended_by.append(number)
+    raise KeyboardInterrupt
+
+
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    _ended_by.append(number)
     sys.exit(_ENDED + number)
 
 
