@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from threading import Thread, main_thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from git_servers import until
+from silent_servers import alive
 from support import Project, Upstream, git, lines
 from vpatch.doors.git import (
     GitError,
@@ -144,6 +148,24 @@ def test_scratch_leaves_nothing(upstream: Upstream) -> None:
     assert upstream.repo.run("count-objects", "-v").out == before
     with pytest.raises(GitError):
         upstream.repo.run("cat-file", "-e", tree)
+
+
+def test_a_command_that_is_interrupted(upstream: Upstream, tmp_path: Path) -> None:
+    """It writes nothing any more when the caller begins to clear up."""
+    begun = tmp_path / "begun"
+    mark = f"sleep 60.{os.getpid()}"
+
+    def interrupt() -> None:
+        until(begun.exists)
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+
+    other = Thread(target=interrupt)
+    other.start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        upstream.repo.run("-c", f"alias.wait=!touch {begun}; exec {mark}", "wait")
+    assert begun.exists()
+    assert not alive(mark), caught
+    other.join()
 
 
 def test_commits_are_the_same_everywhere(tmp_path: Path) -> None:

@@ -139,7 +139,13 @@ class Command:
             GitError: Another status, or no git at all.
         """
         process = self.start(*args, cwd=cwd, env=env, discover=discover)
-        out, err = process.communicate(stdin)
+        try:
+            out, err = process.communicate(stdin)
+        except BaseException:
+            # It must not write any more where the caller is about to clear up.
+            process.terminate()
+            process.communicate()
+            raise
         # A file that its server did not give says nothing of the question.
         unread = process.returncode != 0 and _NOT_FETCHED in err
         if unread or process.returncode not in ok:

@@ -125,7 +125,10 @@ def temporary_folder() -> Iterator[Path]:
         if owner.isdecimal() and not _runs(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
     prefix = f"vpatch-{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder:
+    # What cannot be removed, because a git that was just killed still writes, the next run does.
+    with tempfile.TemporaryDirectory(
+        prefix=prefix, dir=place, ignore_cleanup_errors=True
+    ) as folder:
         yield Path(folder)
 
 
