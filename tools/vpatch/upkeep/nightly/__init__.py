@@ -9,7 +9,8 @@ killed behind it, the next one tells the news. News may be told twice so, and is
 """
 
 from vpatch.upkeep.nightly.markdown import markdown
-from vpatch.upkeep.nightly.night import Means, Night
+from vpatch.upkeep.nightly.means import Means
+from vpatch.upkeep.nightly.night import Night
 from vpatch.upkeep.nightly.seen import Noted
 from vpatch.upkeep.nightly.told import Told, last_told
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors import files
 from vpatch.doors.git import GitError, NewCommit, Repo
-from vpatch.upkeep.nightly.home import RECORD, STATE, is_written, written
+from vpatch.upkeep.nightly.home import FACTS, RECORD, STATE, is_written, written
 from vpatch.upkeep.nightly.names import Names
+from vpatch.upkeep.nightly.seen import Seen
 from vpatch.upkeep.nightly.there import There
 from vpatch.values.errors import RefusedError
 from vpatch.values.paths import decode, encode
@@ -149,6 +150,19 @@ class Branch:
     def records(self) -> list[bytes]:
         """Return what proofs showed to the last night, by the branch and its memory."""
         return [raw for tip in self._tips() if (raw := self._read(tip, RECORD)) is not None]
+
+    def learned(self) -> tuple[bytes, bytes] | None:
+        """Return the facts that the last night found and left, unless it is merged."""
+
+        def seen(tip: str) -> str:
+            return Seen.read(self._read(tip, STATE), self.forget).since
+
+        tip = max((self._head, *self._tips()), key=seen)
+        before = self._repo.resolve(f"{tip}^")
+        if tip == self._head or not before:
+            return None
+        found, left = (self._read(commit, FACTS) for commit in (before, tip))
+        return (found, left) if found and left else None
 
     def merged(self) -> bytes | None:
         """Return what the night saw that was merged last."""

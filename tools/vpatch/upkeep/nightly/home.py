@@ -12,6 +12,8 @@ STATE = "patches/nightly.json"
 """Where a branch keeps what its last night saw."""
 RECORD = "patches/smoke/proofs.json"
 """Where a folder keeps what proofs showed."""
+FACTS = "patches/upstream.toml"
+"""Where a folder keeps what is known of pull requests."""
 
 
 class Home(Protocol):
@@ -33,6 +35,9 @@ class Home(Protocol):
 
     def records(self) -> list[bytes]:
         """Return what proofs showed to nights whose work is not in what is checked out."""
+
+    def learned(self) -> tuple[bytes, bytes] | None:
+        """Return the facts that the last night found and left; None where all is merged."""
 
     def lay(self, folder: Path) -> Path:
         """Lay the project's files out below an empty folder; return where it has them."""

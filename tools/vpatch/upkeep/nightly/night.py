@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,41 +20,11 @@ from vpatch.upkeep.outlook import Outlook
 from vpatch.values.errors import VpatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from vpatch.jobs.bases import Bases
-    from vpatch.jobs.folder import Folder
-    from vpatch.upkeep.replays import Replays
-    from vpatch.upkeep.upstream import Upstream
+    from vpatch.upkeep.nightly.means import Means
     from vpatch.values.base import Base
-    from vpatch.values.matrix import Matrix
-    from vpatch.values.proof import Proof
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a night works with, once its tree is laid out."""
-
-    folder: Folder
-    """The project's folder, as it was laid out for the night."""
-    bases: Bases
-    """The bases at hand, and the way to more."""
-    upstream: Upstream
-    """Who can be asked."""
-    opened: Callable[[], AbstractContextManager[Replays]]
-    """Opens a place for replays."""
-    project: str
-    """Address of the upstream project, for links."""
-    command: str
-    """How the command is called."""
-    outlook: Path
-    """The file that keeps follow-ups, for ``status``."""
-    prove: Callable[[], tuple[Base, Iterable[Proof]]] | None
-    """Runs the proofs, and returns what they were run on; None where nobody asked for them."""
-    matrix: Callable[[Sequence[Base]], Matrix]
-    """Makes the page's matrix, on these bases and all releases at hand."""
 
 
 class Night:
@@ -86,6 +55,7 @@ class Night:
         forget = self._home.forget
         old = Seen.newest(self._home.states(), forget)
         merged = Seen.read(self._home.merged(), forget)
+        self._learned = self._home.learned()
         self.diary = Diary(old, say, f"{self._now:%Y-%m-%d}", merged.news, report)
         self._place = root / "build" / "nightly"
         _clear(self._place)
@@ -112,7 +82,7 @@ class Night:
         found = find_bases(bases, asked, diary, means.upstream.pulls)
         # Before any replay: what became of a patch may rest on the releases at hand.
         kept = bring_kept(folder, bases, found, diary)
-        look_at_pulls(folder, bases, means.upstream, means.outlook, diary)
+        look_at_pulls(means, self._learned, diary)
         compare(folder, means.opened, found, diary)
         carry(folder, means.opened, found, means.command, diary)
         with diary.looking_at("what the proofs showed"):

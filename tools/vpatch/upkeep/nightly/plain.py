@@ -68,6 +68,10 @@ class Plain:
         """All that proofs showed is in the files."""
         return []
 
+    def learned(self) -> tuple[bytes, bytes] | None:
+        """All that a night learned is in the files."""
+        return None
+
     def lay(self, folder: Path) -> Path:
         """Copy the files, and note what they were."""
         with files.explained(folder, "write"):

@@ -8,6 +8,7 @@ from vpatch.jobs.changeset import Changeset
 from vpatch.upkeep.accept import Accept
 from vpatch.upkeep.arrange import sheet_of
 from vpatch.upkeep.followups import HISTORY
+from vpatch.upkeep.nightly.learned import standing
 from vpatch.upkeep.nightly.seen import PullSeen
 from vpatch.upkeep.outlook import Outlook
 from vpatch.upkeep.refresh import Refresh
@@ -19,11 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from vpatch.jobs.bases import Bases
-    from vpatch.jobs.folder import Folder
     from vpatch.upkeep.news import News
+    from vpatch.upkeep.nightly.means import Means
     from vpatch.upkeep.nightly.seen import Diary
-    from vpatch.upkeep.upstream import Upstream
     from vpatch.values.followups import Candidate
 
 _STATES = {
@@ -35,22 +34,19 @@ _WHAT = "the pull requests"
 _ALL = "all pull requests"
 
 
-def look_at_pulls(
-    folder: Folder, bases: Bases, upstream: Upstream, outlook: Path, diary: Diary
-) -> None:
+def look_at_pulls(means: Means, learned: tuple[bytes, bytes] | None, diary: Diary) -> None:
     """Ask for all pull requests, and write what was learned to ``upstream.toml``.
 
     What authors pushed is told, and never taken: somebody is to read it first.
 
     Args:
-        folder: The project's folder, as it was laid out for the night.
-        bases: The bases at hand.
-        upstream: Who can be asked.
-        outlook: The file that keeps follow-ups, for ``status``.
+        means: What the night works with.
+        learned: The facts that the last night found and left; None where all is merged.
         diary: What is seen.
     """
+    folder, bases, upstream = means.folder, means.bases, means.upstream
     diary.new.pulls = dict(diary.old.pulls)
-    with diary.looking_at(_WHAT):
+    with diary.looking_at(_WHAT), standing(folder, learned) as answered:
         sheet = sheet_of(
             folder, bases, folder.serving(folder.config().base or folder.newest()), bring=False
         )
@@ -58,12 +54,12 @@ def look_at_pulls(
         numbers = list(dict.fromkeys([*(p.pr for p in sheet.patches if p.pr), *facts]))
         if not numbers:
             return
-        kept = Outlook.at(outlook)
+        kept = Outlook.at(means.outlook)
         before = dict(kept.follow_ups)
         refresh = Refresh(facts, bases, sheet, upstream, kept)
         found = refresh.look(numbers)
         _tell(found, refresh, kept, [patch.pr for patch in sheet.patches], diary)
-        _keep(kept, before, outlook, diary.say)
+        _keep(kept, before, means.outlook, diary.say)
         with diary.looking_at(HISTORY):
             if unread := refresh.unread.get(HISTORY):
                 diary.failed(HISTORY, unread)
@@ -71,6 +67,7 @@ def look_at_pulls(
         changes = Changeset(folder.root, diary.say)
         with changes.held():
             changes.put(taken.contents)
+        answered.update(news.number for news in found if news.state)
     if _WHAT in diary.new.failures:
         one_by_one = [what for what in diary.old.failures if what.startswith("#")]
         diary.unasked(*one_by_one, _ALL, HISTORY)
