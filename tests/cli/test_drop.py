@@ -74,7 +74,7 @@ def test_one_that_another_needs_stays(bureau: Bureau) -> None:
     before = bureau.state()
     ran = bureau.near.run("drop", "40101", status=1)
     assert "a patch of the series has no place: 40104-on-top.patch" in ran.err
-    assert "hint: drop it as well, then vpatch add it again" in ran.err
+    assert "hint: drop what needs it too, then vpatch add that again" in ran.err
     assert bureau.state() == before
     bureau.near.run("drop", "40101", "40104")
     bureau.near.run("check")
@@ -141,7 +141,8 @@ def test_what_comes_again(bureau: Bureau) -> None:
     bureau.near.run("drop", "40101", "--why", "no need")
     bureau.add("40101")
     assert "40101-edit-a.patch (" not in (bureau.patches / "series").read_text()
-    (bureau.patches / "series").open("a").write("# 40101-edit-a.patch: dropped on my toes\n")
+    with (bureau.patches / "series").open("a") as series:
+        series.write("# 40101-edit-a.patch: dropped on my toes\n")
     bureau.near.run("drop", "40101", "--why", "once more")
     text = (bureau.patches / "series").read_text()
     assert text.count("# 40101-edit-a.patch") == 1

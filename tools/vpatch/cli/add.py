@@ -175,7 +175,8 @@ def _print(
     elif found.stopped:
         _print_way_on(session, sheet, bench)
     elif all(result.verdict.good for result in found.results):
-        click.echo(f"nothing to add: {sheet.base.name} has it")
+        series = " with its series" if sheet.patches else ""
+        click.echo(f"nothing to add: {sheet.base.name}{series} has it")
     else:
         show.print_note(
             f"no three-way merge could be tried, and nothing is written. Make the change in a "

@@ -9,6 +9,7 @@ from vpatch.doors import files
 from vpatch.jobs.folder import in_order
 from vpatch.jobs.replay import replay
 from vpatch.upkeep.check import kept_series, page_of
+from vpatch.upkeep.collision import Fate, Ground, explained, unplaced
 from vpatch.upkeep.overview import Kept, overview
 from vpatch.upkeep.rewrite import Form, prove, rewrite
 from vpatch.values.base import Base, canonical, version_of
@@ -135,8 +136,15 @@ class Change:
         onto = Base(base.name, first.commit, "")
         solved = chosen(self._folder.all_resolutions(), onto)
         series = Series(incoming.home, incoming.patches)
-        asked = self.replays.setting(series, onto, solved)
-        return replay(replace(asked, home=lambda: home) if home else asked)
+
+        def put(onto: Base, solved: Mapping[str, Patch] | None = None) -> Replay:
+            asked = self.replays.setting(series, onto, solved)
+            return replay(replace(asked, home=lambda: home) if home else asked)
+
+        found = put(onto, solved)
+        ground = Ground(self.replays, base, put, (), before)
+        results = explained(ground, found.results, unplaced(found.results))
+        return replace(found, results=results)
 
     def exchange(
         self, patches: Sequence[Patch], at: slice, new: Sequence[Patch], hint: str
@@ -164,8 +172,18 @@ class Change:
         was, now = (self._standing([*before, *part], hint) for part in (patches[at], new))
         home = Base("the series as it was", was.commit, "")
         onto = Base(base.name, now.commit, "")
-        asked = self.replays.setting(Series(home, behind), onto)
-        found = replay(replace(asked, home=lambda: home))
+
+        def put(onto: Base) -> Replay:
+            asked = self.replays.setting(Series(home, behind), onto)
+            return replay(replace(asked, home=lambda: home))
+
+        found = put(onto)
+        wanted = unplaced(found.results)
+        if not new:
+            # What has lost its place by their going stood on them.
+            wanted = {case: Fate.PLACED for case, fate in wanted.items() if fate is Fate.LOST}
+        ground = Ground(self.replays, base, put, before, new or patches[at])
+        found = replace(found, results=explained(ground, found.results, wanted))
         _refuse_lost(found, hint)
         # It only makes room at home: nothing is rebased.
         made = self._written(replace(found, series=Series(base, behind)), hint)
@@ -189,7 +207,8 @@ class Change:
         for result, file in zip(found.results, made, strict=True):
             if file is None:
                 what = "a patch of the series would change nothing"
-                raise RefusedError(what, where=result.patch.name, hint=hint)
+                where = f"{result.patch.name}, {result.cause}"
+                raise RefusedError(what, where=where, hint=hint)
         return [file for file in made if file]
 
     def arrange(self, patches: Sequence[Patch], hint: str) -> Arranged:
@@ -287,7 +306,10 @@ def told_facts(folder: Folder, learned: Mapping[int, Mapping[str, Any]]) -> str:
 
 
 def _refuse_lost(found: Replay, hint: str) -> None:
-    for result in found.results:
-        if not result.verdict.good:
-            where = f"{result.patch.name}, {result.cause}"
-            raise RefusedError("a patch of the series has no place", where=where, hint=hint)
+    lost = [result for result in found.results if not result.verdict.good]
+    if lost:
+        what = "a patch of the series has no place"
+        if lost[1:]:
+            what = f"{len(lost)} patches of the series have no place"
+        where = "; ".join(f"{result.patch.name}, {result.cause}" for result in lost)
+        raise RefusedError(what, where=where, hint=hint)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vpatch.upkeep.arrange import Change
     from vpatch.values.verdict import Result
 
-_AGAIN = "drop it as well, then vpatch add it again: there a conflict can be solved"
+_AGAIN = "drop what needs it too, then vpatch add that again: there a conflict can be solved"
 
 
 @dataclass(frozen=True, slots=True)
