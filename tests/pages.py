@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from vpatch.upkeep.nightly import Told
 from vpatch.upkeep.report import render
-from vpatch.upkeep.report.page import Facing, Link, Page, Stand
+from vpatch.upkeep.report.page import Facing, Link, Page, Stand, Tried
 from vpatch.values.facts import PullRequest
 from vpatch.values.followups import Candidate
 from vpatch.values.matrix import Matrix, Missing
@@ -92,7 +93,29 @@ def page_of(
         Stand("v0.1.0", tuple(made), {}, proofs, shown, verdicts),
     )
     rumours = {1000: [Candidate(n, text, "fixes it", text) for n in range(2000, 2007)]}
-    return Page(matrix, tuple(made), facts, facing, tuple(links), kept, rumours)
+    served = Tried("v0.1.0", tuple(made), rows, facing)
+    return Page(matrix, tuple(made), (served,), (), facts, tuple(links), kept, rumours)
+
+
+def parted(page: Page, text: str = "landed in v0.3.0") -> Page:
+    """Return a page whose newest base has a series of its own, without the first patch.
+
+    Args:
+        page: One of `page_of`.
+        text: Why this series does not have it.
+    """
+    (one,) = page.served
+    *older, last = one.rows
+    rest = Tried(last, one.patches[1:], {last: one.rows[last][1:]}, one.facing)
+    first = replace(one, rows={base: one.rows[base] for base in older})
+    verdicts = {
+        patch.name: Verdict(cell["verdict"])
+        for patch, cell in zip(rest.patches, rest.rows[last], strict=True)
+    }
+    left_out = {one.patches[0].name: text}
+    proofs = dict.fromkeys(verdicts, "not run")
+    kept = (*page.kept, Stand(last, rest.patches, left_out, proofs, {}, verdicts))
+    return replace(page, served=(first, rest), kept=kept)
 
 
 def html_of(

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from pages import HOSTILE, LONG, SHOWN, html_of, page_of
+from pages import HOSTILE, LONG, SHOWN, html_of, page_of, parted
 from vpatch.upkeep.nightly import Noted
 
 if TYPE_CHECKING:
@@ -33,6 +33,16 @@ def file(_works: Works, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the page of a series that moves, lands and clashes, once for all who only look."""
     works = _works.beside(tmp_path_factory.mktemp("desk"), cache=True)
     path = works.near.folder / "page #1 ü.html"
+    works.near.run("report", "--html", str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def both(_works: Works, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the page of two series, once for all who only look."""
+    works = _works.beside(tmp_path_factory.mktemp("desk"), cache=True)
+    works.keep_later()
+    path = works.near.folder / "page.html"
     works.near.run("report", "--html", str(path))
     return path
 
@@ -77,6 +87,60 @@ def test_a_reader_finds_a_conflict_and_sees_why(reader: Reader, file: Path) -> N
     panel.get_by_role("button", name="Close").click()
     expect(panel).to_be_hidden()
     expect(cell(page, "#105 on v0.19.0: conflict")).to_be_focused()
+
+
+def test_each_base_shows_the_series_that_serves_it(reader: Reader, both: Path) -> None:
+    """A cell opens to the texts of its own series, from base to base another one."""
+    page = reader.open(both)
+    expect(page.get_by_role("heading", name="The kept series on 5 bases")).to_be_visible()
+    heads = page.locator(".heat thead th.own")
+    expect(heads).to_have_text(["v0.16.0", "v0.18.0"])
+    expect(page.locator(".heat tbody th b")).to_have_text([f"#10{n}" for n in range(1, 8)])
+    cell(page, "#105 on v0.20.0: conflict").click()
+    panel = page.get_by_role("dialog")
+    expect(panel).to_contain_text("As series v0.18.0 has it.")
+    expect(panel).to_contain_text("Has its place on v0.19.0, none on v0.20.0.")
+    texts = panel.get_by_role("table", name="What it expects (-), and what is there (+)")
+    expect(texts.locator(".change .text.new")).to_have_text("twelve")
+    does = panel.get_by_role("table", name="What it does")
+    expect(does.locator(".change .text.old")).to_have_text(["line 12", "upstream"])
+    expect(panel).to_contain_text("vpatch explain 105 --base v0.20.0 --series v0.18.0")
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    expect(panel).to_have_accessible_name("#105 on v0.17.0")
+    expect(panel).to_contain_text("As series v0.16.0 has it.")
+    panel.locator("summary").first.click()
+    panel.locator("summary").first.click()
+    expect(does.locator(".change .text.old")).to_have_text("line 15")
+
+
+def test_an_empty_cell_says_why(reader: Reader, both: Path) -> None:
+    """It has no colour of a verdict, and opens to what is known, no more."""
+    page = reader.open(both)
+    gone = cell(page, "#103 on v0.18.0: absent, landed")
+    expect(gone).to_have_text("\N{MIDDLE DOT}")
+    colour = "e => getComputedStyle(e).backgroundColor"
+    assert gone.evaluate(colour) == "rgba(0, 0, 0, 0)"
+    gone.click()
+    panel = page.get_by_role("dialog")
+    expect(panel).to_contain_text("Series v0.18.0 leaves it out: landed in v0.17.0.")
+    expect(panel.locator(".chip")).to_have_text("\N{MIDDLE DOT}absent")
+    expect(panel.locator("details, code")).to_have_count(0)
+    page.keyboard.press("ArrowLeft")
+    expect(panel.locator(".chip").first).to_have_text("=landed")
+    expect(panel.locator("details")).to_have_count(1)
+    page.keyboard.press("Escape")
+    for name in (
+        "#102 on v0.19.0: absent, dropped",
+        "#104 on v0.20.0: absent, not any more",
+        "#107 on v0.16.0: absent, not yet",
+    ):
+        expect(cell(page, name)).to_be_visible()
+    page.get_by_role("button", name="absent", exact=True).click()
+    heads = page.locator(".heat tbody th b:visible")
+    expect(heads).to_have_text(["#102", "#103", "#104", "#106", "#107"])
+    page.get_by_label("Filter").fill("105-e-anew")
+    expect(heads).to_have_text(["#105"])
 
 
 def test_no_mouse_is_needed(reader: Reader, file: Path) -> None:
@@ -155,7 +219,8 @@ def test_the_filter_takes_words_and_verdicts(reader: Reader, file: Path) -> None
 def test_hostile_text_stays_text(reader: Reader, tmp_path: Path) -> None:
     """Titles, authors, causes, paths' lines and news: seen as written, and run by nobody."""
     news = [Noted("conflict", HOSTILE, 1000, "v0.6.0"), Noted(HOSTILE, "more")]
-    page = reader.open(written(tmp_path, html_of(page_of(3, 7, HOSTILE), news)))
+    text = html_of(parted(page_of(3, 7, HOSTILE), HOSTILE), news)
+    page = reader.open(written(tmp_path, text))
     expect(page.locator(".heat tbody th").first).to_contain_text(SHOWN)
     expect(page.locator(".news li").first).to_contain_text(SHOWN)
     rumours = page.get_by_role("region", name="Perhaps followed up").locator("dd")
@@ -166,6 +231,8 @@ def test_hostile_text_stays_text(reader: Reader, tmp_path: Path) -> None:
     panel.locator("summary").last.click()
     for told in (f"{SHOWN}, by {SHOWN}", f"10{SHOWN}14{SHOWN}", f"old {SHOWN}", f"{SHOWN}."):
         expect(panel).to_contain_text(told)
+    page.goto(f"{page.url.partition('#')[0]}#1000@v0.7.0")
+    expect(panel).to_contain_text(f"Series v0.7.0 leaves it out: {SHOWN}.")
     assert page.locator("img").count() == 0
     assert page.evaluate("typeof hit") == "undefined"
 
@@ -175,13 +242,17 @@ def test_hostile_text_stays_text(reader: Reader, tmp_path: Path) -> None:
 def test_it_is_for_everybody(reader: Reader, tmp_path: Path, width: int, scheme: str) -> None:
     """No violation of WCAG that axe knows: wide and narrow, light and dark, closed and open."""
     news = [Noted("release", "v0.8.0 is out")]
-    file = written(tmp_path, html_of(page_of(9, 8), news))
+    file = written(tmp_path, html_of(parted(page_of(9, 8)), news))
     page = reader.open(file, width=width, color_scheme=scheme, reduced_motion="reduce")
     axe = Axe()
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
     cell(page, "#1000 on v0.6.0: conflict").click()
     expect(page.get_by_role("dialog")).to_be_visible()
+    found = axe.run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.goto(f"{file.as_uri()}#1000@v0.8.0")
+    expect(page.get_by_role("dialog")).to_contain_text("leaves it out")
     found = axe.run(page)
     assert found.violations_count == 0, found.generate_report()
 
@@ -208,7 +279,8 @@ def test_a_phone_shows_all_of_it(reader: Reader, file: Path) -> None:
 def test_nothing_runs_out_of_a_phone(reader: Reader, tmp_path: Path, width: int) -> None:
     """Paths and words that do not end break; only tables scroll, each in its own box."""
     news = [Noted("conflict", f"#1000 {LONG}", 1000, "v0.7.0"), Noted("failure", LONG)]
-    text = html_of(page_of(4, 9, LONG), news, before=[Noted("landed", LONG)])
+    drawn = parted(page_of(4, 9, LONG), LONG)
+    text = html_of(drawn, news, before=[Noted("landed", LONG)])
     page = reader.open(written(tmp_path, text), "#1000@v0.6.0", width=width)
     fits = "e => e.scrollWidth <= e.clientWidth"
     panel, whole = page.get_by_role("dialog"), page.locator("html")

@@ -6,8 +6,10 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import date, timedelta, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import html5lib
@@ -16,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index_servers import Told
-from pages import HOSTILE, MADE, SHOWN, html_of, page_of
+from pages import HOSTILE, MADE, SHOWN, html_of, page_of, parted
 from support import Project, lines, sdist, series_of
 from vpatch.jobs.bases import Bases
 from vpatch.jobs.folder import Folder
@@ -106,6 +108,148 @@ def test_a_result_is_told_once(works: Works) -> None:
     assert len(set(cells["101"])) == 1
     assert len(set(cells["103"])) == 2
     assert len(data["results"]) == len({json.dumps(one) for one in data["results"]})
+
+
+def test_each_base_has_the_series_that_serves_it(works: Works) -> None:
+    """Rows are matched by pull request; a cell opens to what its own series does there."""
+    works.keep_later()
+    data = told(works)
+    assert data["series"] == ["v0.16.0"] * 2 + ["v0.18.0"] * 3
+    assert list(data["rows"]) == ["101", "102", "103", "104", "105", "106", "107"]
+    verdicts = {
+        key: [result_in(data, key, base)["verdict"] for base in data["bases"]]
+        for key in data["rows"]
+    }
+    absent = ["absent"] * 3
+    assert verdicts == {
+        "101": ["clean"] * 5,
+        "102": ["clean", "offset", *absent],
+        "103": ["clean", "landed", *absent],
+        "104": ["clean", "partial", *absent],
+        "105": ["clean", "clean", "clean", "offset", "conflict"],
+        "106": ["clean", "clean", *absent],
+        "107": ["absent", "absent", "clean", "clean", "clean"],
+    }
+    names = [data["patches"][result_in(data, "105", b)["patch"]]["name"] for b in data["bases"]]
+    assert names == ["105-e.patch"] * 2 + ["105-e-anew.patch"] * 3
+    (hunk,) = result_in(data, "105", "v0.20.0")["hunks"]
+    assert hunk["broke"] == ["v0.19.0", "v0.20.0"]
+    assert ["+", "twelve"] in data["texts"][hunk["face"]["lines"]]
+    # Where it is as it was made, no series of another base breaks it.
+    assert "broke" not in result_in(data, "105", "v0.18.0")["hunks"][0]
+
+
+def test_why_a_cell_is_empty(works: Works) -> None:
+    """In the words of the series; else what the other series, a replay and GitHub tell."""
+    works.keep_later()
+    facts = """[[pr]]
+number = {}
+title = "Edit"
+state = "merged"
+as_of = 2026-01-02
+merged_in = "v0.19.0"
+"""
+    path = works.near.folder / "patches/upstream.toml"
+    path.write_text(facts.format(104) + facts.format(107))
+    data = told(works)
+
+    def why(key: str, base: str) -> str:
+        found: str = result_in(data, key, base)["why"]
+        return found
+
+    assert why("102", "v0.18.0") == (
+        "Series v0.18.0 leaves it out: dropped on 2026-01-02: nobody needs it"
+    )
+    assert why("103", "v0.18.0") == "Series v0.18.0 leaves it out: landed in v0.17.0"
+    silent = (
+        "Series v0.18.0 does not carry it: v0.16.0 was the last that did, and the file does "
+    )
+    assert why("104", "v0.18.0") == why("106", "v0.20.0") == f"{silent}not say why"
+    merged = "GitHub says that it was merged in v0.19.0"
+    assert why("104", "v0.19.0") == f"{silent}not say why. {merged}"
+    assert why("107", "v0.17.0") == (
+        "Series v0.16.0 does not carry it: v0.18.0 is the first that does"
+    )
+    series = works.series("v0.18.0") / "series"
+    series.write_text(series.read_text().replace("# 103-c.patch: landed", "# 103:"))
+    data = told(works)
+    landed = "As series v0.16.0 has it, it has landed there"
+    assert why("103", "v0.18.0") == f"{silent}not say why. {landed}"
+
+
+def test_where_each_landed_is_told_by_the_oldest_series(works: Works) -> None:
+    """By a newer one where none older carries it, and on whichever base somebody works."""
+    works.keep_later()
+    (works.near.folder / "vpatch.toml").write_text('base = "v0.18.0"\n')
+    path = works.near.folder / "report.html"
+    works.near.run("report", "--html", str(path))
+    (table,) = (
+        one for one in parsed(path.read_text()).iter("table") if one.get("class") == "time"
+    )
+    rows = [[words(cell) for cell in row] for row in table.find("tbody")]
+    assert [(row[0], *row[3:]) for row in rows] == [
+        ("#101", "v0.16.0 to v0.20.0", ""),
+        ("#102", "v0.16.0 to v0.20.0", ""),
+        ("#103", "v0.16.0", "v0.17.0"),
+        ("#104", "v0.16.0 to v0.20.0", "v0.17.0 in part"),
+        ("#105", "v0.16.0 to v0.17.0", ""),
+        ("#106", "v0.16.0 to v0.20.0", ""),
+        ("#107", "v0.18.0 to v0.20.0", ""),
+    ]
+    last = table.find("tbody")[-1]
+    assert [(one.get("x"), one.get("width")) for one in last.findall(".//{*}rect")] == [
+        ("2", "3")
+    ]
+
+
+def test_one_series_on_all_bases(works: Works) -> None:
+    """Where it is asked for, nothing of the others is in the map, nor in the history."""
+    works.keep_later()
+    data = told(works, "--series", "v0.16.0")
+    assert set(data["series"]) == {"v0.16.0"}
+    assert list(data["rows"]) == ["101", "102", "103", "104", "105", "106"]
+    assert "absent" not in {one["verdict"] for one in data["results"]}
+    page = (works.near.folder / "report.html").read_text()
+    title, summary = section(page, "matrix")[:2]
+    assert title == "Series v0.16.0 on 5 bases"
+    assert summary.startswith(
+        "The newest release that takes all of it is v0.17.0. On v0.20.0, 1 "
+    )
+    assert ">#107<" not in page.partition('id="time"')[2].partition("</table>")[0]
+    told(works)
+    page = (works.near.folder / "report.html").read_text()
+    title, summary = section(page, "matrix")[:2]
+    assert title == "The kept series on 5 bases"
+    whole = "4 of the 5 bases take all of the series that serves them."
+    assert summary == f"{whole} On v0.20.0, 1 of its 3 patches has no place: #105."
+    wish = "no place on v0.20.0, which is newer than the newest series: #105"
+    assert lead_in(page)[2] == [wish]
+    assert '<a href="#105@v0.20.0">#105</a>' in page.partition("<nav")[0]
+
+
+def test_a_base_that_no_series_serves(works: Works) -> None:
+    """It is older than all of them, and has the oldest."""
+    commit = works.near.json("bases")["bases"][2]["commit"]
+    works.near.write_series("v0.18.0", {"101-a.patch": works_patch(works)}, commit=commit)
+    shutil.rmtree(works.series("v0.16.0"))
+    assert told(works)["series"] == ["v0.18.0"] * 5
+
+
+def test_two_patches_of_one_pull_request(works: Works) -> None:
+    """Each has its row, matched by its file; the first is known by the number alone."""
+    folder = works.series("v0.16.0")
+    both = {name: (folder / name).read_bytes() for name in ("101-a.patch", "102-b.patch")}
+    both["102-b.patch"] = both["102-b.patch"].replace(b"/pull/102", b"/pull/101")
+    works.near.write_series("v0.16.0", both)
+    last = {"102-b.patch": both["102-b.patch"]}
+    works.near.write_series("v0.18.0", last)
+    data = told(works)
+    assert {key: row["label"] for key, row in data["rows"].items()} == {
+        "101": "#101",
+        "102-b.patch": "#101",
+    }
+    there = [result_in(data, key, "v0.18.0")["verdict"] for key in data["rows"]]
+    assert there == ["absent", "offset"]
 
 
 def test_a_file_that_moved_is_followed(desk: Desk, tmp_path: Path) -> None:
@@ -240,11 +384,8 @@ def test_a_matrix_of_other_patches_is_refused(works: Works) -> None:
     old = Matrix("v0.16.0", "another", ("101-a.patch",), {"v0.16.0": []})
     folder = Folder(works.near.folder)
     bases = Bases(works.near.cache, config.Upstream(), nowhere, Told())
-    with (
-        opened(bases, {}, Told().say) as replays,
-        pytest.raises(BadInputError, match="the matrix is of other patches"),
-    ):
-        gather(replays, folder, old, Outlook())
+    with pytest.raises(BadInputError, match="the matrix is of other patches"):
+        gather(partial(opened, bases, {}, Told().say), folder, old, Outlook())
 
 
 def nowhere() -> Index:
@@ -315,6 +456,19 @@ def test_a_cell_that_says_something_else_is_not_linked() -> None:
         for base in ("v0.4.0", "v0.5.0")
     ]
     assert "the hunks on" not in html_of(page_of(2, 7), news)
+
+
+def test_what_is_told_of_another_series_leads_to_its_cell() -> None:
+    """News and wishes lead to the base where the map has the series that they are of."""
+    news = [
+        Noted("conflict", f"#{pr} has no place: Edit the scheduler", pr, "v0.6.0")
+        for pr in (1000, 1007)
+    ]
+    text = html_of(parted(page_of(9, 6)), news)
+    assert re.findall('href="(.*?)">the hunks on', text) == ["#1007@v0.6.0"]
+    wish = "no place on v0.6.0, which their series is kept for: #1001, #1007, #1008"
+    assert wish in lead_in(text)[2]
+    assert '<a href="#1008@v0.6.0">#1008</a>' in text.partition("<nav")[0]
 
 
 def lead_in(text: str) -> tuple[str, str, list[str]]:
@@ -408,7 +562,9 @@ def test_a_time_is_told_with_its_distance_from_utc() -> None:
 def test_hostile_text_is_text_alone() -> None:
     """No element, attribute, template or script comes from a title: it is only seen."""
     news = [Noted(HOSTILE, HOSTILE, 1000, "v0.6.0")]
-    honest, hostile = (html_of(page_of(3, 8, text), news) for text in ("Edit", HOSTILE))
+    honest, hostile = (
+        html_of(parted(page_of(3, 8, text), text), news) for text in ("Edit", HOSTILE)
+    )
     shapes = [
         [
             (one.tag, sorted(one.keys()))
@@ -421,8 +577,8 @@ def test_hostile_text_is_text_alone() -> None:
     assert "\x1b" not in hostile
     assert "49" not in parsed(hostile).find("head").find("title").text
     data = data_in(hostile)
-    assert {one["title"] for one in data["patches"].values()} == {SHOWN}
-    assert data["patches"]["1000"]["why"] == SHOWN
+    assert {one["title"] for one in data["rows"].values()} == {SHOWN}
+    assert data["rows"]["1000"]["why"] == SHOWN
 
 
 def test_only_the_pages_own_script_runs() -> None:
@@ -455,6 +611,7 @@ def test_the_page_for_programs(works: Works, tmp_path: Path) -> None:
         "written": str(path),
         "series": "v0.16.0",
         "bases": ["v0.16.0", "v0.17.0"],
+        "serving": {"v0.16.0": "v0.16.0", "v0.17.0": "v0.16.0"},
         "missing": [],
         "ok": True,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,8 +37,9 @@ def command(
 ) -> int:
     r"""Write a page for people: what becomes of each patch on many bases, hunk by hunk.
 
-    One file that works from disk and loads nothing. It tells too where each patch landed,
-    which patch needs which, what the proofs showed, and what changed in the last night.
+    On each base stands the series that serves it, or that of --series. One file that works
+    from disk and loads nothing. It tells too where each patch landed, which patch needs which,
+    what the proofs showed, and what changed in the last night.
 
     \b
     Examples:
@@ -52,22 +53,27 @@ def command(
     from vpatch.upkeep.outlook import Outlook  # noqa: PLC0415, lazy
     from vpatch.upkeep.report import gather, render  # noqa: PLC0415, lazy
 
-    matrix = made(session, bases, series)
+    # The oldest has the whole history, on whichever base somebody works.
+    matrix = made(session, bases, series or session.folder.oldest())
     must_answer(matrix)
-    with session.replays() as replays:
-        outlook = Outlook.at(session.outlook)
-        page = gather(replays, session.folder, matrix, outlook)
+    outlook = Outlook.at(session.outlook)
+    page = gather(session.replays, session.folder, matrix, outlook, asked=bool(series))
     now = datetime.now().astimezone()
     text = render(page, project=session.project, made=now, told=_told(session))
     files.write(Path(html), text.encode())
     if as_json:
         missing = [one._asdict() for one in matrix.missing]
-        answer = {"written": html, "series": matrix.series, "bases": list(matrix.rows)}
+        serving = {base: page.serving[base].series for base in matrix.rows}
+        answer: dict[str, Any] = {"written": html, "series": matrix.series}
+        answer |= {"bases": list(serving), "serving": serving}
         show.print_json(answer | {"missing": missing, "ok": matrix.answered})
     else:
-        patches = _counted(len(matrix.patches), "patch", "es")
         places = _counted(len(matrix.rows), "base", "s")
-        show.print_note(f"wrote {html}: series {matrix.series}, {patches} on {places}")
+        what = f"{len(page.served)} series"
+        if len(page.served) == 1:
+            patches = _counted(len(page.served[0].patches), "patch", "es")
+            what = f"series {page.served[0].series}, {patches}"
+        show.print_note(f"wrote {html}: {what} on {places}")
     for one in matrix.missing:
         hint = f"; {one.hint}" if one.hint else ""
         Terminal().say(f"no answer for {one.base}: {one.reason}{hint}")

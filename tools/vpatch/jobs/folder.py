@@ -91,6 +91,14 @@ class Folder:
             raise self._no_series("no series in this folder")
         return found
 
+    def oldest(self) -> str:
+        """Return the name of the oldest series.
+
+        Raises:
+            BadInputError: There is none.
+        """
+        return next(iter(self.names()), None) or self.newest()
+
     def serving(self, base: str) -> str:
         """Return the name of the series for a base: its own, else the nearest lower release's.
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vpatch.values.base import Base
     from vpatch.values.matrix import Row
 
+    Opened = Callable[[], AbstractContextManager[Replays]]
     Say = Callable[[str], None]
 
 _HINT = "name bases like v0.16.0..v0.20.0, v0.16.0.. or v0.17.0,v0.20.0"
@@ -126,7 +127,7 @@ def _missing(name: str, error: VpatchError, *, gap: bool) -> Missing:
 
 
 def fill(
-    opened: Callable[[], AbstractContextManager[Replays]],
+    opened: Opened,
     series: Series,
     wanted: Sequence[Base],
     take: Callable[[str, Row | Missing], None],
@@ -139,24 +140,51 @@ def fill(
         wanted: The bases; neighbours have most in common.
         take: Is given each base's name, and its row or why there is none.
     """
+    pairs = [("", base) for base in wanted]
+    fill_each(opened, {"": series}, pairs, lambda _, base, row: take(base, row))
+
+
+def fill_each(
+    opened: Opened,
+    kept: Mapping[str, Series],
+    wanted: Sequence[tuple[str, Base]],
+    take: Callable[[str, str, Row | Missing], None],
+) -> None:
+    """Replay several series, each onto bases of its own, on all cores.
+
+    Args:
+        opened: Opens a place for replays.
+        kept: The series by name.
+        wanted: Names of series, with a base each; neighbours have most in common.
+        take: Is given each pair of names, and its row or why there is none.
+    """
     if not wanted:
         return
     with opened() as replays:
-        if replays.setting(series, wanted[0]).home() is None:
-            # Told of it once, rather than asked for on every base.
-            series = Series(None, series.patches)
+        some = dict(wanted)
+        given = {name: _homed(replays, kept[name], base) for name, base in some.items()}
 
     @contextmanager
-    def place() -> Iterator[Callable[[Base], tuple[str, Row | Missing]]]:
+    def place() -> Iterator[Callable[[tuple[str, Base]], tuple[str, str, Row | Missing]]]:
         with opened() as replays:
 
-            def replayed(base: Base) -> tuple[str, Row | Missing]:
+            def replayed(pair: tuple[str, Base]) -> tuple[str, str, Row | Missing]:
+                name, base = pair
                 try:
-                    found = replays.replay(series, base, brief=True)
+                    found = replays.replay(given[name], base, brief=True)
                 except VpatchError as error:
-                    return base.name, _missing(base.name, error, gap=False)
-                return base.name, [result.as_json() for result in found.results]
+                    return name, base.name, _missing(base.name, error, gap=False)
+                return name, base.name, [result.as_json() for result in found.results]
 
             yield replayed
 
     spread(wanted, place, lambda answer: take(*answer))
+
+
+def _homed(replays: Replays, series: Series, base: Base) -> Series:
+    """Return a series without its own base where that is not to be had.
+
+    So it is told of once, rather than asked for on every base.
+    """
+    home = replays.setting(series, base).home()
+    return series if home else Series(None, series.patches)

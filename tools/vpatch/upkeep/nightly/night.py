@@ -102,9 +102,8 @@ class Night:
         with diary.looking_at("the page"):
             whole = means.matrix(found)
             self._say(f"writing {path}")
-            with means.opened() as replays:
-                outlook = Outlook.at(means.outlook)
-                drawn = gather(replays, means.folder, whole, outlook)
+            outlook = Outlook.at(means.outlook)
+            drawn = gather(means.opened, means.folder, whole, outlook)
             diary.close()
             news = [one for one in diary.new.news if one.night == diary.night or not one.told]
             before = [one for one in diary.before if one not in news]

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from vpatch.upkeep.report.facing import lost_in
+from vpatch.upkeep.report.page import label
 from vpatch.values.paths import decode, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from vpatch.upkeep.report.page import Facing, Page
+    from vpatch.upkeep.report.heat import Row, Square
+    from vpatch.upkeep.report.page import Facing, Page, Tried
     from vpatch.values.patch import Patch
     from vpatch.values.span import Cell
 
@@ -19,48 +21,54 @@ _LARGEST = 400
 """Lines of a hunk that are shown."""
 
 
-def label(patch: Patch) -> str:
-    """Return what people know a patch by: its pull request, else its file."""
-    return f"#{patch.pr}" if patch.pr else printable(patch.name)
+def data_of(page: Page, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return all that the cells open to, as JSON takes it.
 
+    Args:
+        page: What the page tells.
+        rows: Its map.
+    """
+    pools = results, texts, patches = _Pool(), _Pool(), _Pool()
+    found = {key: at for one in page.served for key, at in _results(one, *pools)}
 
-def keys_of(patches: Iterable[Patch]) -> dict[str, str]:
-    """Return by name what stands for a patch in an address: its pull request, else its file."""
-    found: dict[str, str] = {}
-    for patch in patches:
-        number = str(patch.pr or "")
-        found[patch.name] = number if number and number not in found.values() else patch.name
-    return found
+    def result(square: Square) -> int:
+        if square.cell:
+            return found[square.base, square.name]
+        return results.add({"verdict": square.verdict, "why": square.why})
 
-
-def data_of(page: Page) -> dict[str, Any]:
-    """Return all that the cells open to, as JSON takes it."""
-    results, texts = _Pool(), _Pool()
-    keys = keys_of(page.patches)
-    labels = {patch.name: label(patch) for patch in page.patches}
-    cells: dict[str, list[int]] = {}
-    for at, patch in enumerate(page.patches):
-        column = {base: row[at] for base, row in page.matrix.rows.items()}
-        breaks = _breaks(page, column)
-        cells[keys[patch.name]] = [
-            results.add(
-                {
-                    "verdict": cell["verdict"],
-                    "cause": printable(cell["cause"]),
-                    "needs": [labels.get(name, printable(name)) for name in cell["needs"]],
-                    "hunks": _hunks(cell, breaks[base], _faces(page, patch, base, texts)),
-                }
-            )
-            for base, cell in column.items()
-        ]
     return {
-        "series": page.matrix.series,
         "bases": list(page.matrix.rows),
-        "patches": {keys[patch.name]: _patch(page, patch) for patch in page.patches},
-        "cells": cells,
+        "series": [page.serving[base].series for base in page.matrix.rows],
+        "rows": {row.key: _row(page, row.patch) for row in rows},
+        "cells": {row.key: [result(square) for square in row.squares] for row in rows},
+        "patches": patches.found,
         "results": results.found,
         "texts": texts.found,
     }
+
+
+def _results(
+    one: Tried, results: _Pool, texts: _Pool, patches: _Pool
+) -> Iterator[tuple[tuple[str, str], int]]:
+    """Yield by base and patch the number of each result of a series."""
+    labels = {patch.name: label(patch) for patch in one.patches}
+    for at, patch in enumerate(one.patches):
+        column = {base: row[at] for base, row in one.rows.items()}
+        breaks = _breaks(one.series, column)
+        number = patches.add(_patch(patch, texts))
+        for base, cell in column.items():
+            faces = [
+                _face(face, texts) if face else None
+                for face in one.facing.get((patch.name, base), ())
+            ]
+            told = {
+                "patch": number,
+                "verdict": cell["verdict"],
+                "cause": printable(cell["cause"]),
+                "needs": [labels.get(name, printable(name)) for name in cell["needs"]],
+                "hunks": _hunks(cell, breaks[base], faces),
+            }
+            yield (base, patch.name), results.add(told)
 
 
 class _Pool:
@@ -78,29 +86,35 @@ class _Pool:
         return number
 
 
-def _patch(page: Page, patch: Patch) -> dict[str, Any]:
+def _row(page: Page, patch: Patch) -> dict[str, Any]:
     facts = page.facts.get(patch.pr or 0)
     return {
-        "name": printable(patch.name),
         "label": label(patch),
         "title": printable(patch.subject),
         "author": printable(patch.author[0]),
         "why": printable(facts.why) if facts else "",
         "gain": printable(facts.gain) if facts else "",
+    }
+
+
+def _patch(patch: Patch, texts: _Pool) -> dict[str, Any]:
+    return {
+        "name": printable(patch.name),
         "hunks": [
             {
                 "path": printable(file.path),
                 "old": hunk.old_start,
                 "new": hunk.new_start,
-                "lines": [
-                    [mark, printable(text)]
-                    for mark, text in _lines(hunk.text.split(b"\n")[1:-1])
-                ],
+                "lines": texts.add(_told(_lines(hunk.text.split(b"\n")[1:-1]))),
             }
             for file in patch.files
             for hunk in file.hunks
         ],
     }
+
+
+def _told(lines: Iterable[tuple[str, str]]) -> list[list[str]]:
+    return [[mark, printable(text)] for mark, text in lines]
 
 
 def _lines(raw: Iterable[bytes]) -> list[tuple[str, str]]:
@@ -126,23 +140,17 @@ def _hunks(
     return found
 
 
-def _faces(page: Page, patch: Patch, base: str, texts: _Pool) -> list[dict[str, Any] | None]:
-    return [
-        _face(one, texts) if one else None for one in page.facing.get((patch.name, base), ())
-    ]
-
-
 def _face(one: Facing, texts: _Pool) -> dict[str, Any]:
     told = asdict(one) | {"path": printable(one.path), "function": printable(one.function)}
-    told["lines"] = texts.add([[mark, printable(text)] for mark, text in one.lines])
+    told["lines"] = texts.add(_told(one.lines))
     return told
 
 
-def _breaks(page: Page, column: dict[str, Cell]) -> dict[str, list[list[str]]]:
+def _breaks(series: str, column: dict[str, Cell]) -> dict[str, list[list[str]]]:
     """Say by base for each hunk where it lost its place, seen from the series' own base."""
     names = list(column)
     lost = {base: lost_in(cell) for base, cell in column.items()}
-    home = names.index(page.matrix.series) if page.matrix.series in names else 0
+    home = names.index(series) if series in names else 0
     return {
         base: [
             broken([row[at] if at < len(row) else one for row in lost.values()], names, home, n)

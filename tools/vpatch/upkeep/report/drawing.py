@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.report.data import label
+from vpatch.upkeep.report.page import label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

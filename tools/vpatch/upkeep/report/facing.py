@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vpatch.values.base import Base
     from vpatch.values.diff import Hunk
     from vpatch.values.explanation import Line
-    from vpatch.values.matrix import Matrix
+    from vpatch.values.matrix import Row
     from vpatch.values.patch import Patch
     from vpatch.values.span import Cell
     from vpatch.values.tree import Entry
@@ -36,7 +36,7 @@ class Faces:
 
     Args:
         setting: The series on any base.
-        bases: The bases of the matrix, in order.
+        bases: The bases that it is on, in order.
         name: The series' own base.
     """
 
@@ -51,10 +51,10 @@ class Faces:
         # Neighbouring releases mostly have the same file.
         self._compared = lru_cache(maxsize=16)(self._compare)
 
-    def of(self, matrix: Matrix) -> Iterator[tuple[tuple[str, str], Faced]]:
+    def of(self, rows: Mapping[str, Row]) -> Iterator[tuple[tuple[str, str], Faced]]:
         """Yield for each cell in conflict its patch and base, and the texts of its hunks."""
         for at, patch in enumerate(self._patches):
-            cells = {base: row[at] for base, row in matrix.rows.items()}
+            cells = {base: row[at] for base, row in rows.items()}
             lost = {base: lost_in(cell) for base, cell in cells.items()}
             found: dict[str, Faced] = {
                 base: [None] * len(lost[base]) for base in cells if any(lost[base])

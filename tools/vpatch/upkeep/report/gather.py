@@ -2,71 +2,133 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from vpatch.upkeep.matrix import fill_each
 from vpatch.upkeep.report.facing import Faces
 from vpatch.upkeep.report.order import links
-from vpatch.upkeep.report.page import Page, Stand
-from vpatch.values.errors import BadInputError
+from vpatch.upkeep.report.page import Page, Stand, Tried
+from vpatch.upkeep.report.plan import Plan, plan_of
+from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.matrix import Missing, in_order
+from vpatch.values.span import verdict_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
     from vpatch.jobs.folder import Folder
     from vpatch.upkeep.outlook import Outlook
     from vpatch.upkeep.replays import Replays
     from vpatch.values.base import Base
-    from vpatch.values.matrix import Matrix
+    from vpatch.values.matrix import Matrix, Row
+    from vpatch.values.series import Series
     from vpatch.values.shown import Proofs
+
+    Opened = Callable[[], AbstractContextManager[Replays]]
+    Rows = Mapping[tuple[str, str], Row]
 
 
 def gather(
-    replays: Replays,
-    folder: Folder,
-    matrix: Matrix,
-    outlook: Outlook,
+    opened: Opened, folder: Folder, matrix: Matrix, outlook: Outlook, *, asked: bool = False
 ) -> Page:
     """Return what the page tells.
 
     Args:
-        replays: Where replays are made.
+        opened: Opens a place for replays.
         folder: The project's folder.
         matrix: What became of the patches of one of its series; bases gave an answer.
         outlook: What the last look at upstream showed.
+        asked: Whether somebody asked for this series on all bases; else the map has on each
+            base the one that serves it, and the matrix tells where the patches landed.
 
     Raises:
         BadInputError: The matrix is of other patches than the folder has.
         VpatchError: A file of the folder is broken, or git failed.
     """
-    series = folder.series(matrix.series)
-    if tuple(patch.name for patch in series.patches) != matrix.patches:
+    own = folder.series(matrix.series)
+    if tuple(patch.name for patch in own.patches) != matrix.patches:
         hint = "make it anew from this patches folder"
         raise BadInputError("the matrix is of other patches", where=matrix.series, hint=hint)
-    proofs = folder.proofs()
-    known = {base.name: base for base in replays.bases.at_hand()}
-    bases = [known.get(name) or replays.bases.get(name) for name in matrix.rows]
-    setting = replays.setting(series, known.get(matrix.series, bases[0]))
-    return Page(
-        matrix,
-        setting.located(),
-        replays.facts,
-        dict(Faces(setting, bases, matrix.series).of(matrix)),
-        links(setting),
-        tuple(
-            _stand(replays, folder, name, known.get(name), proofs) for name in folder.names()
-        ),
-        outlook.open_questions(replays.facts, [patch.pr for patch in series.patches]),
+    kept = {name: folder.series(name) for name in folder.names()}
+    names = list(matrix.rows)
+    alone = Plan({matrix.series: names}, {})
+    plan = alone if asked else plan_of(folder, kept, names, matrix.series)
+    with opened() as replays:
+        known = {base.name: base for base in replays.bases.at_hand()}
+        known |= {name: replays.bases.get(name) for name in names if name not in known}
+    rows = _replayed(opened, kept, matrix, plan, known)
+    served, later = (
+        [
+            Tried(name, kept[name].patches, {base: rows[name, base] for base in bases})
+            for name, bases in each.items()
+        ]
+        for each in (plan.served, plan.later)
     )
+    proofs = folder.proofs()
+    with opened() as replays:
+        setting = replays.setting(own, known.get(matrix.series, known[names[0]]))
+        return Page(
+            matrix,
+            setting.located(),
+            tuple(_faced(replays, kept[one.series], one, known) for one in served),
+            tuple(later),
+            replays.facts,
+            links(setting),
+            tuple(_stand(folder, name, known.get(name), rows, proofs) for name in kept),
+            outlook.open_questions(replays.facts, [patch.pr for patch in own.patches]),
+            asked,
+        )
 
 
-def _stand(
-    replays: Replays, folder: Folder, name: str, base: Base | None, proofs: Proofs
-) -> Stand:
-    series = folder.series(name)
+def _replayed(
+    opened: Opened,
+    kept: Mapping[str, Series],
+    matrix: Matrix,
+    plan: Plan,
+    known: Mapping[str, Base],
+) -> Rows:
+    """Return all results by series and base: those of the matrix, and what it does not tell."""
+    rows: dict[tuple[str, str], Row] = {
+        (matrix.series, base): row for base, row in matrix.rows.items()
+    }
+    wanted = {(name, name) for name in kept if name in known}
+    for name, bases in chain(plan.served.items(), plan.later.items()):
+        wanted |= {(name, base) for base in bases}
+    # Series on one base have most in common.
+    pairs = [
+        (name, known[base])
+        for base in in_order(known)
+        for name in kept
+        if (name, base) in wanted - rows.keys()
+    ]
+
+    def take(name: str, base: str, row: Row | Missing) -> None:
+        if isinstance(row, Missing):
+            raise VpatchError(row.reason, where=base, hint=row.hint)
+        rows[name, base] = row
+
+    fill_each(opened, kept, pairs, take)
+    return rows
+
+
+def _faced(replays: Replays, series: Series, tried: Tried, known: Mapping[str, Base]) -> Tried:
+    bases = [known[base] for base in tried.rows]
+    setting = replays.setting(series, known.get(tried.series, bases[0]))
+    facing = dict(Faces(setting, bases, tried.series).of(tried.rows))
+    return replace(tried, patches=setting.located(), facing=facing)
+
+
+def _stand(folder: Folder, name: str, base: Base | None, rows: Rows, proofs: Proofs) -> Stand:
+    patches = folder.series(name).patches
     left_out = folder.series_file(name).left_out
     if base is None:
-        return Stand(name, series.patches, left_out, None)
-    words = {patch.name: proofs.word(patch, base.commit) for patch in series.patches}
-    found = {patch.name: proofs.on(patch, base.commit) for patch in series.patches}
+        return Stand(name, patches, left_out, None)
+    words = {patch.name: proofs.word(patch, base.commit) for patch in patches}
+    found = {patch.name: proofs.on(patch, base.commit) for patch in patches}
     shown = {patch: one.told for patch, one in found.items() if one}
-    results = replays.replay(series, base, brief=True).results
-    verdicts = {one.patch.name: one.verdict for one in results}
-    return Stand(name, series.patches, left_out, words, shown, verdicts)
+    cells = zip(patches, rows[name, name], strict=True)
+    verdicts = {patch.name: verdict_of(cell) for patch, cell in cells}
+    return Stand(name, patches, left_out, words, shown, verdicts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.report.data import label
+from vpatch.upkeep.report.page import label
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
@@ -55,8 +55,13 @@ def _stands(stand: Stand, names: Iterable[str]) -> tuple[str, ...]:
         if name in carried:
             return ("carried",)
         if why := stand.left_out.get(name):
-            return ("landed" if why.startswith("landed") else "left out",)
+            return (word_of(why),)
     return ()
+
+
+def word_of(why: str) -> str:
+    """Return in a word or two why a series leaves a patch out."""
+    return next((word for word in ("landed", "dropped") if why.startswith(word)), "left out")
 
 
 def proof_word(word: str) -> str:

@@ -6,17 +6,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.report.data import keys_of, label
+from vpatch.upkeep.report.heat import keys_of
 from vpatch.upkeep.report.kept import proof_word
+from vpatch.upkeep.report.page import label
 from vpatch.values.base import version_of
 from vpatch.values.paths import printable
 from vpatch.values.proof import Outcome
 from vpatch.values.span import verdict_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from vpatch.upkeep.report.heat import Row
     from vpatch.upkeep.report.page import Page, Stand
+
+    Keys = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,22 @@ class Lead:
     wishes: tuple[Wish, ...]
 
 
-def lead_of(page: Page) -> Lead:
-    """Return what stands above all else."""
-    newest = page.newest
-    at_home = (wish for stand in reversed(page.kept) for wish in _at_home(page, stand))
+def lead_of(page: Page, rows: Sequence[Row]) -> Lead:
+    """Return what stands above all else.
+
+    Args:
+        page: What the page tells.
+        rows: Its map.
+    """
+    newest, keys = page.newest, keys_of(rows)
+    at_home = (wish for stand in reversed(page.kept) for wish in _at_home(page, stand, keys))
     return Lead(
         newest,
         _headline(newest),
         _counted(verdict.value for verdict in newest.verdicts.values()),
         _counted(proof_word(word) for word in (newest.proofs or {}).values()),
         _newer(page),
-        (*_beyond(page), *at_home),
+        (*_beyond(page, keys), *at_home),
     )
 
 
@@ -75,35 +84,31 @@ def _counted(words: Iterable[str]) -> str:
 
 
 def _newer(page: Page) -> str:
-    newest, own = _newest_release(page), version_of(page.newest.base)
+    newest, own = page.newest_release, version_of(page.newest.base)
     return newest if newest and own and (version_of(newest) or own) > own else ""
 
 
-def _newest_release(page: Page) -> str:
-    return next((base for base in reversed(page.matrix.rows) if version_of(base)), "")
-
-
-def _beyond(page: Page) -> Iterator[Wish]:
-    """Yield what the newest series lacks on a newer release, where the matrix tells."""
+def _beyond(page: Page, keys: Keys) -> Iterator[Wish]:
+    """Yield what the newest series lacks on a newer release, where the map tells."""
     base = _newer(page)
-    if not base or page.matrix.series != page.newest.base:
+    there = page.serving.get(base)
+    if not there or there.series != page.newest.base:
         return
-    keys = keys_of(page.patches)
-    cells = zip(page.patches, page.matrix.rows[base], strict=True)
+    cells = zip(there.patches, there.rows[base], strict=True)
     lost = [patch for patch, cell in cells if not verdict_of(cell).good]
     if lost:
         text = f"no place on {base}, which is newer than the newest series"
-        yield Wish(text, base, tuple((label(patch), keys[patch.name]) for patch in lost))
+        yield Wish(text, base, tuple((label(patch), keys[base, patch.name]) for patch in lost))
 
 
-def _at_home(page: Page, stand: Stand) -> Iterator[Wish]:
+def _at_home(page: Page, stand: Stand, keys: Keys) -> Iterator[Wish]:
     """Yield what is wrong with a series on the base that it is kept for."""
-    shown = stand.base == page.matrix.series and stand.base in page.matrix.rows
-    keys = keys_of(page.patches) if shown else {}
+    there = page.serving.get(stand.base)
+    shown = keys if there and there.series == stand.base else {}
     if stand.lost:
         text = f"no place on {stand.base}, which their series is kept for"
-        lost = tuple((label(patch), keys.get(patch.name, "")) for patch in stand.lost)
-        yield Wish(text, stand.base, lost)
+        lost = ((label(patch), shown.get((stand.base, patch.name), "")) for patch in stand.lost)
+        yield Wish(text, stand.base, tuple(lost))
     proofs = stand.proofs or {}
     failed = [one for one in stand.patches if proofs.get(one.name) == Outcome.FAILED]
     if failed:

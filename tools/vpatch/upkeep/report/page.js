@@ -131,16 +131,31 @@ function chip(verdict) {
 }
 
 function show(row, column) {
-  const patch = data.patches[keys[row]];
+  const about = data.rows[keys[row]];
   const base = data.bases[column];
   const result = data.results[data.cells[keys[row]][column]];
-  document.getElementById("panel-title").textContent = `${patch.label} on ${base}`;
+  document.getElementById("panel-title").textContent = `${about.label} on ${base}`;
   dialog.querySelector('[data-step="-1"]').disabled = column === 0;
   dialog.querySelector('[data-step="1"]').disabled = column === data.bases.length - 1;
   const parts = [
-    make("p", {}, make("bdi", { class: "strong" }, patch.title), patch.author ? `, by ${patch.author}` : ""),
+    make("p", {}, make("bdi", { class: "strong" }, about.title), about.author ? `, by ${about.author}` : ""),
     make("p", {}, chip(result.verdict), ` ${verdicts[result.verdict].title}`),
+    result.why ? make("p", {}, `${result.why}.`) : make("p", { class: "hint" }, `As series ${data.series[column]} has it.`),
   ];
+  if (result.hunks) parts.push(...outcome(base, result));
+  for (const [title, text] of [["What it is for", about.why], ["What it is worth", about.gain]]) {
+    if (text) parts.push(make("h3", {}, title), make("p", {}, text));
+  }
+  if (result.hunks?.some(isLost)) {
+    const asking = `vpatch explain ${keys[row]} --base ${base} --series ${data.series[column]}`;
+    parts.push(make("h3", {}, "Which commit broke it, and where its lines went"), make("code", {}, asking));
+  }
+  panel.replaceChildren(...parts);
+}
+
+function outcome(base, result) {
+  const patch = data.patches[result.patch];
+  const parts = [];
   if (result.needs.length) parts.push(make("p", {}, `Only because ${result.needs.join(", ")} has no place.`));
   if (result.cause) parts.push(...result.cause.split("; ").map((cause) => make("p", { class: "hint" }, cause)));
   const hunks = result.hunks.map((hunk, at) => [hunk, at]).filter(([, at]) => patch.hunks[at]);
@@ -150,14 +165,7 @@ function show(row, column) {
     if (some.length) parts.push(make("h3", {}, `${title} (${some.length})`));
     some.forEach(([hunk, at], nth) => parts.push(hunkOf(patch, base, hunk, at, bad ? some === lost : nth === 0)));
   }
-  for (const [title, text] of [["What it is for", patch.why], ["What it is worth", patch.gain]]) {
-    if (text) parts.push(make("h3", {}, title), make("p", {}, text));
-  }
-  if (bad) {
-    const asking = `vpatch explain ${keys[row]} --base ${base} --series ${data.series}`;
-    parts.push(make("h3", {}, "Which commit broke it, and where its lines went"), make("code", {}, asking));
-  }
-  panel.replaceChildren(...parts);
+  return parts;
 }
 
 const isLost = (hunk) => hunk.verdict === "conflict" || hunk.verdict === "misplaced";
@@ -189,7 +197,7 @@ function inside(base, result, hunk) {
   if (lines.length) {
     parts.push(sides("What it expects (-), and what is there (+)", lines, ["it expects", `in ${base}`], face.old_start, face.new_start));
   }
-  parts.push(sides("What it does", hunk.lines, ["before", "after"], hunk.old, hunk.new));
+  parts.push(sides("What it does", data.texts[hunk.lines], ["before", "after"], hunk.old, hunk.new));
   return parts;
 }
 
@@ -245,12 +253,14 @@ function apart(one, two) {
 
 // The filter: every word must be in the name, the title or a path, or be a verdict.
 
-const words = keys.map((key) => {
-  const patch = data.patches[key];
-  const paths = new Set(patch.hunks.map((hunk) => hunk.path));
-  return [patch.label, patch.name, patch.title, ...paths].join(" ").toLowerCase();
+const results = keys.map((key) => [...new Set(data.cells[key])].map((at) => data.results[at]));
+const words = keys.map((key, at) => {
+  const about = data.rows[key];
+  const patches = results[at].filter((result) => result.hunks).map((result) => data.patches[result.patch]);
+  const found = patches.flatMap((patch) => [patch.name, ...patch.hunks.map((hunk) => hunk.path)]);
+  return [about.label, about.title, ...new Set(found)].join(" ").toLowerCase();
 });
-const seen = keys.map((key) => new Set(data.cells[key].map((at) => data.results[at].verdict)));
+const seen = results.map((some) => new Set(some.map((result) => result.verdict)));
 
 function filter() {
   const terms = input.value.toLowerCase().split(/\s+/).filter(Boolean);

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vpatch.values.base import version_of
+from vpatch.values.paths import printable
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
 
     from vpatch.values.facts import PullRequest
     from vpatch.values.followups import Candidate
-    from vpatch.values.matrix import Matrix
+    from vpatch.values.matrix import Matrix, Row
     from vpatch.values.patch import Patch
 
 _GOOD = Verdict.CLEAN
+
+
+def label(patch: Patch) -> str:
+    """Return what people know a patch by: its pull request, else its file."""
+    return f"#{patch.pr}" if patch.pr else printable(patch.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +74,50 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A series on bases."""
+
+    series: str
+    patches: tuple[Patch, ...]
+    rows: Mapping[str, Row]
+    """By base the results, in the order of the patches."""
+    facing: Mapping[tuple[str, str], Sequence[Facing | None]] = field(default_factory=dict)
+    """By patch and base, for each hunk of a result; None where the hunk has its place."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """All that the page tells, but for the news."""
 
     matrix: Matrix
+    """One series on all bases, for where its patches landed."""
     patches: tuple[Patch, ...]
-    """The series, in the order of the matrix."""
+    """This series, in the order of the matrix."""
+    served: tuple[Tried, ...]
+    """The series of the map, each on the bases where it stands there."""
+    later: tuple[Tried, ...]
+    """Series with pull requests that no older one has, on the bases from their own on."""
     facts: Mapping[int, PullRequest]
-    facing: Mapping[tuple[str, str], Sequence[Facing | None]]
-    """By patch and base, for each hunk of a result; None where the hunk has its place."""
     links: tuple[Link, ...] | None
     """None where the series' own base is not at hand, and nobody can tell."""
     kept: tuple[Stand, ...]
     follow_ups: Mapping[int, Sequence[Candidate]]
     """By pull request what may follow it up; a person decides."""
+    asked: bool = False
+    """Whether somebody asked for this one series on all bases."""
 
     @property
     def newest(self) -> Stand:
         """The newest series that is kept."""
         releases = [stand for stand in self.kept if version_of(stand.base)]
         return (releases or self.kept)[-1]
+
+    @property
+    def newest_release(self) -> str:
+        """The newest release of the bases; empty where there is none."""
+        return next((base for base in reversed(self.matrix.rows) if version_of(base)), "")
+
+    @property
+    def serving(self) -> dict[str, Tried]:
+        """The series of the map by base."""
+        return {base: one for one in self.served for base in one.rows}

@@ -11,22 +11,26 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from vpatch.upkeep.report.data import data_of, keys_of, label
+from vpatch.upkeep.report.data import data_of
 from vpatch.upkeep.report.drawing import drawn
+from vpatch.upkeep.report.heat import ABSENT, heat_of
 from vpatch.upkeep.report.kept import circumstances, left_out, stories
 from vpatch.upkeep.report.lead import lead_of
+from vpatch.upkeep.report.page import Tried, label
+from vpatch.upkeep.report.plan import known_by
 from vpatch.upkeep.report.told import grouped
 from vpatch.values.base import version_of
 from vpatch.values.followups import STRONGEST
 from vpatch.values.paths import printable
-from vpatch.values.span import verdict_of
+from vpatch.values.span import span_of, verdict_of
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from vpatch.upkeep.nightly.told import Told
+    from vpatch.upkeep.report.heat import Row
     from vpatch.upkeep.report.page import Page
     from vpatch.values.facts import PullRequest
     from vpatch.values.patch import Patch
@@ -58,28 +62,33 @@ def render(page: Page, *, project: str, made: datetime, told: Told | None = None
     jinja.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     jinja.filters["shown"] = printable
     matrix = page.matrix
-    rows = _rows(page)
-    newest = next((base for base in reversed(matrix.rows) if version_of(base)), None)
+    rows = heat_of(page)
+    newest = page.newest_release
+    lost = {
+        base: [row for row in rows if row.squares[at].is_lost]
+        for at, base in enumerate(matrix.rows)
+    }
     style = f":root {{ --bases: {len(matrix.rows)}; }}\n{_source(jinja, 'page.css')}"
     parts = {"css": Markup(style), "js": Markup(_source(jinja, "page.js"))}  # noqa: S704, our own
     return jinja.get_template("page.html").render(
         **parts,
         hashes={name: _hash(part) for name, part in parts.items()},
-        data=data_of(page),
+        data=data_of(page, rows),
         project=project,
         # An address of any other kind could run something when it is followed.
         links=project.startswith(("https://", "http://")),
         made=made,
         zone=_zone(made),
-        lead=lead_of(page),
+        lead=lead_of(page, rows),
         told=told,
-        news=grouped(told, page) if told else [],
+        news=grouped(told, rows) if told else [],
         page=page,
         matrix=matrix,
         rows=rows,
-        signs={verdict.value: sign for verdict, sign in _SIGNS.items()},
+        signs=_signs(rows),
         newest=newest,
-        lost=[row for row in rows if newest and not Verdict(dict(row.cells)[newest]).good],
+        lost=lost,
+        past=_past(page),
         order=drawn(page.patches, page.links or ()),
         own={stand.base for stand in page.kept},
         stories=stories(page.kept),
@@ -101,15 +110,20 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
+def _signs(rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    """Return the signs on the map: that a patch is not there, only where one is not."""
+    signs = {verdict.value: sign for verdict, sign in _SIGNS.items()}
+    if any(square.verdict == ABSENT for row in rows for square in row.squares):
+        signs[ABSENT] = "\N{MIDDLE DOT}", "is not in the series there"
+    return signs
+
+
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A patch in the matrix, and on the line of time."""
+class _Past:
+    """A patch on the line of time."""
 
     patch: Patch
-    key: str
     label: str
-    cells: list[tuple[str, str]]
-    """Base and verdict."""
     runs: list[tuple[int, int, str]]
     """Where a run of bases of one kind begins, how long it is, and its kind."""
     applies: str
@@ -118,36 +132,44 @@ class _Row:
     """Which base is the first that has it by GitHub's word, where one is shown."""
 
 
-def _rows(page: Page) -> list[_Row]:
-    spans, keys = page.matrix.spans, keys_of(page.patches)
-    found = []
-    for at, patch in enumerate(page.patches):
-        column = [(base, row[at]) for base, row in page.matrix.rows.items()]
-        span = spans[page.matrix.patches[at]]
-        found.append(
-            _Row(
-                patch,
-                keys[patch.name],
-                label(patch),
-                [(base, cell["verdict"]) for base, cell in column],
-                list(_runs([cell for _, cell in column])),
-                span.applies_on,
-                span.landed,
-                _merged(page.facts.get(patch.pr or 0), list(page.matrix.rows)),
-            )
-        )
-    return found
+def _past(page: Page) -> list[_Past]:
+    """Return each patch as the oldest series has it that carries it."""
+    first = Tried(page.matrix.series, page.patches, page.matrix.rows)
+    tried = first, *page.later
+    known = known_by([one.patches for one in tried])
+    found: dict[int | str, _Past] = {}
+    for one in tried:
+        for at, patch in enumerate(one.patches):
+            column = {base: row[at] for base, row in one.rows.items()}
+            found.setdefault(known(patch), _past_of(page, patch, column))
+    return list(found.values())
 
 
-def _runs(cells: Sequence[Cell]) -> Iterator[tuple[int, int, str]]:
+def _past_of(page: Page, patch: Patch, column: Mapping[str, Cell]) -> _Past:
+    bases = list(page.matrix.rows)
+    span = span_of([(base, cell) for base, cell in column.items() if version_of(base)])
+    return _Past(
+        patch,
+        label(patch),
+        list(_runs([column.get(base) for base in bases])),
+        span.applies_on,
+        span.landed,
+        _merged(page.facts.get(patch.pr or 0), bases),
+    )
+
+
+def _runs(cells: Sequence[Cell | None]) -> Iterator[tuple[int, int, str]]:
     start = 0
     for kind, run in groupby(cells, _kind):
         length = len(list(run))
-        yield start, length, kind
+        if kind:
+            yield start, length, kind
         start += length
 
 
-def _kind(cell: Cell) -> str:
+def _kind(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
     verdict = verdict_of(cell)
     if verdict in (Verdict.LANDED, Verdict.PARTIAL):
         return verdict.value

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.report.data import keys_of
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from vpatch.upkeep.nightly.seen import Noted
     from vpatch.upkeep.nightly.told import Told
-    from vpatch.upkeep.report.page import Page
+    from vpatch.upkeep.report.heat import Row
     from vpatch.values.span import Cell
 
 _WORDS = {
@@ -65,19 +64,17 @@ class Group:
     """Whether they want a person."""
 
 
-def grouped(told: Told, page: Page) -> list[Group]:
+def grouped(told: Told, rows: Sequence[Row]) -> list[Group]:
     """Return the news in their groups, those for a person first.
 
     Args:
         told: What the night told.
-        page: What else is on the page, to lead to a cell where one says the same.
+        rows: The map, to lead to a cell where one says the same.
     """
     cells = {
-        (patch.pr, base): (key, row[at])
-        for at, (patch, key) in enumerate(
-            zip(page.patches, keys_of(page.patches).values(), strict=True)
-        )
-        for base, row in page.matrix.rows.items()
+        (row.patch.pr, square.base): (row.key, square.cell)
+        for row in rows
+        for square in row.squares
     }
 
     def item(one: Noted) -> Item:
