@@ -186,11 +186,14 @@ def test_a_bug_is_one_line_and_a_file(
 def test_the_report_of_a_bug_holds_no_login(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """User and password of an address are in neither the log's call nor its traceback."""
+    """No password of an address, and no token, is in the log's call or its traceback."""
 
     def broken(*args: Any, **kwargs: Any) -> None:
-        raise RuntimeError("no answer of https://ada:s3@cr3t@host.example/a.git, http://x:s3@y")
+        raise RuntimeError(
+            "no answer of https://ada:s3@cr3t@host.example/a.git, http://x:s3@y, gh0123"
+        )
 
+    monkeypatch.setenv("GITHUB_TOKEN", "gh0123")
     monkeypatch.setattr(Folder, "names", broken)
     url = "https://ada:s3@cr3t@host.example/a.git"
     status, _, err = in_process(shop.desk, monkeypatch, capsys, "--upstream", url, "status")
@@ -198,7 +201,7 @@ def test_the_report_of_a_bug_holds_no_login(
     text = Path(err.splitlines()[1].removeprefix("hint: report it with the file ")).read_text()
     assert text.count("https://host.example/a.git, http://y") == 2
     assert "'--upstream', 'https://host.example/a.git'" in text
-    for secret in ("ada", "s3", "cr3t"):
+    for secret in ("ada", "s3", "cr3t", "gh0"):
         assert secret not in text
 
 

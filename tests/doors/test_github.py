@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from github_server import GitHubServer
 from vpatch.doors.github import Api, GitHub, RateLimitError, token_for
 from vpatch.doors.github import api as door
-from vpatch.values.errors import BadInputError, VpatchError
+from vpatch.values.errors import BadInputError, DownError, VpatchError
 from vpatch.values.pull import PullState, Remark
 
 if TYPE_CHECKING:
@@ -230,8 +231,18 @@ def test_a_server_that_says_nothing(
     """It is given up after a while that is told."""
     monkeypatch.setattr(door, "_TIMEOUT", (1.0, 0.2))
     server.silent = True
-    with pytest.raises(VpatchError, match=r"no answer within 30 s: 127\.0"):
+    with pytest.raises(VpatchError, match=r"no answer within 0 s: 127\.0"):
         client.ask.pull(101)
+
+
+@pytest.mark.parametrize("token", [f"{SECRET}\nSECOND", f"a {SECRET}", f"{SECRET}\u20ac"])
+def test_a_token_that_is_none(server: GitHubServer, tmp_path: Path, token: str) -> None:
+    """It is refused before anybody is asked, and not shown."""
+    client = Client(server, tmp_path, token)
+    with pytest.raises(DownError, match="this is no token: GITHUB_TOKEN") as caught:
+        client.ask.pull(101)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert not server.asked
 
 
 def test_a_server_that_dribbles(

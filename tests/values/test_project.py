@@ -64,6 +64,8 @@ def test_a_place_is_no_project(url: str) -> None:
         ("#33303", ""),
         (f"{VLLM}/pull/33303", VLLM),
         (f"{VLLM}/pull/33303/files", VLLM),
+        (f"{VLLM}/pull/33303.diff", VLLM),
+        (f"{VLLM}/pull/33303.patch?full_index=1", VLLM),
         (f"{VLLM}/pull/33303#issuecomment-1", VLLM),
         (f"{VLLM}/pull/33303/commits/abc?w=1", VLLM),
     ],
@@ -75,7 +77,17 @@ def test_a_pull_request_is_named(text: str, project: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "-1", "33303.patch", "1e5", f"{VLLM}/issues/33303", f"{VLLM}/pull/", "9" * 10],
+    [
+        "",
+        "0",
+        "-1",
+        "33303.patch",
+        "1e5",
+        f"{VLLM}/issues/33303",
+        f"{VLLM}/pull/",
+        f"{VLLM}/pull/1.txt",
+        "9" * 10,
+    ],
 )
 def test_something_else_is_named(text: str) -> None:
     """A file, an issue, or no number at all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 
@@ -28,6 +29,8 @@ def report(error: Exception) -> str:
 
     text = "".join(traceback.format_exception(error))
     text = _LOGIN.sub(r"\1", f"vpatch {__version__}\n{sys.argv}\n{text}")
+    for token in os.environ.get("GITHUB_TOKEN", "").split():
+        text = text.replace(token, "(a token)")
     place = log_file(cache_folder(), text)
     show.echo(f"error: this is a bug in vpatch ({type(error).__name__})", err=True)
     show.echo(f"hint: report it with the file {place}" if place else text, err=True)

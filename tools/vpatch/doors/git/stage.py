@@ -125,7 +125,7 @@ def temporary_folder() -> Iterator[Path]:
         if owner.isdecimal() and not _runs(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
     prefix = f"vpatch-{os.getpid()}-"
-    # What cannot be removed, because a git that was just killed still writes, the next run does.
+    # What a git that was just killed still wrote there, the next run removes.
     with tempfile.TemporaryDirectory(
         prefix=prefix, dir=place, ignore_cleanup_errors=True
     ) as folder:

@@ -7,7 +7,6 @@ limit where nothing changed (docs.github.com, "Best practices for using the REST
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import os
 import time
@@ -21,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from vpatch import __version__
+from vpatch.doors.github.token import is_clean, origin
 from vpatch.values.errors import BadInputError, DownError, VpatchError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _PAUSES = (1.0, 3.0)
 _REDIRECTS = 3
 _MOVED = (301, 302, 307, 308)
 _LIMITED = (403, 429)
+_NEEDLESS = "correct GITHUB_TOKEN or unset it: a public project needs none"
 _HEADERS = {
     "Accept": "application/vnd.github+json",
     "X-GitHub-Api-Version": "2022-11-28",
@@ -51,18 +52,6 @@ _HEADERS = {
 
 class RateLimitError(DownError):
     """GitHub answers no more for a while: whoever asks on has it last longer."""
-
-
-def token_for(address: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the token that is meant for an address, empty for none.
-
-    ``GITHUB_TOKEN`` is for api.github.com, or for the server of ``GITHUB_API_URL`` where that
-    is set, as it is in GitHub Actions. A project's own settings can't send it elsewhere.
-    """
-    meant = _origin(environ.get("GITHUB_API_URL") or "https://api.github.com")
-    if _origin(address) != meant or not (meant[0] == "https" or _is_here(meant[1])):
-        return ""
-    return environ.get("GITHUB_TOKEN", "").strip()
 
 
 class Api:
@@ -79,7 +68,7 @@ class Api:
         self, address: str, token: str, cache: Path, say: Callable[[str], None]
     ) -> None:
         self.address = address.rstrip("/")
-        self._origin = _origin(self.address)
+        self._origin = origin(self.address)
         self._token = token
         self._cache = cache
         self._say = say
@@ -119,7 +108,7 @@ class Api:
         return VpatchError("what answers is no GitHub API", where=self.host, hint=hint)
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token and _origin(str(request.url)) == self._origin:
+        if self._token and origin(str(request.url)) == self._origin:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
@@ -137,7 +126,7 @@ class Api:
             raise self.no_github() from error
         following = urljoin(address, reply.links.get("next", {}).get("url", "")) or ""
         following = following if following != address else ""
-        if following and _origin(following) != self._origin:
+        if following and origin(following) != self._origin:
             raise self.no_github()
         if etag := reply.headers.get("ETag"):
             _keep(kept, {"etag": etag, "body": found, "next": following})
@@ -157,7 +146,7 @@ class Api:
             if status in _MOVED and moves:
                 moves -= 1
                 address = urljoin(address, reply.headers.get("Location", ""))
-                if _origin(address) != self._origin:
+                if origin(address) != self._origin:
                     raise self._moved(address)
             elif status >= requests.codes.server_error and pauses:
                 self._say(f"{self.host} answered {status}: asking again")
@@ -175,6 +164,9 @@ class Api:
     def _once(
         self, address: str, condition: Mapping[str, str]
     ) -> tuple[requests.Response, bytes]:
+        if not is_clean(self._token):
+            # The library would put it, whole, into an error.
+            raise DownError("this is no token", where="GITHUB_TOKEN", hint=_NEEDLESS)
         answer: Future[tuple[requests.Response, bytes]] = Future()
 
         def work() -> None:
@@ -184,12 +176,13 @@ class Api:
                 answer.set_exception(error)
 
         # A server that dribbles is never late with its next byte: who reads never sees the end.
+        since = time.monotonic()
         Thread(target=work, daemon=True).start()
         try:
             return answer.result(_WHOLE)
         except (TimeoutError, requests.Timeout) as error:
             raise DownError(
-                f"no answer within {_WHOLE:.0f} s",
+                f"no answer within {time.monotonic() - since:.0f} s",
                 where=self.host,
                 hint="try again later; without it, vpatch knows what git tells",
             ) from error
@@ -226,9 +219,11 @@ class Api:
     def _refusal(self, status: int, body: bytes, what: str) -> VpatchError:
         words = body[:1000].decode("utf-8", "replace")
         if status == requests.codes.unauthorized:
-            hint = "correct GITHUB_TOKEN or unset it: a public project needs none"
             return DownError(
-                "GitHub does not know this token", where=self.host, hint=hint, detail=words
+                "GitHub does not know this token",
+                where=self.host,
+                hint=_NEEDLESS,
+                detail=words,
             )
         if status == requests.codes.forbidden and self._token:
             hint = "give GITHUB_TOKEN the right to read pull requests, or unset it"
@@ -306,21 +301,3 @@ def _keep(path: Path, answer: dict[str, Any]) -> None:
         path.parent.chmod(0o700)
         beside.write_text(json.dumps(answer), "utf-8")
         beside.replace(path)
-
-
-def _origin(address: str) -> tuple[str, str, int | None]:
-    """Return what must be the same for a token to go there."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-    except ValueError:
-        return "", "", None
-    return parts.scheme, parts.hostname or "", port
-
-
-def _is_here(host: str) -> bool:
-    """Whether a host is this machine itself, where nobody listens on the way."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
