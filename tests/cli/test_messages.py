@@ -189,9 +189,7 @@ def test_the_report_of_a_bug_holds_no_login(
     """No password of an address, and no token, is in the log's call or its traceback."""
 
     def broken(*args: Any, **kwargs: Any) -> None:
-        raise RuntimeError(
-            "no answer of https://ada:s3@cr3t@host.example/a.git, http://x:s3@y, gh0123"
-        )
+        raise RuntimeError("by https://ada:s3@cr3t@host.example/a.git, http://x:s3@y, gh0123")
 
     monkeypatch.setenv("GITHUB_TOKEN", "gh0123")
     monkeypatch.setattr(Folder, "names", broken)
