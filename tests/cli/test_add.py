@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from functools import partial
 from typing import TYPE_CHECKING
@@ -373,13 +374,25 @@ def test_an_address(bureau: Bureau) -> None:
 
 
 def test_no_git_remote(bureau: Bureau) -> None:
-    """Without a remote, a number leads nowhere; it is said what does."""
-    (bureau.near.folder / "vpatch.toml").write_text(
-        f'base = "v0.16.0"\n[upstream]\napi = "{bureau.forge.api.url}"\n'
+    """A number is vLLM's where none is named; in another project, it is said what leads on."""
+    api = f'base = "v0.16.0"\n[upstream]\napi = "{bureau.forge.api.url}"\n'
+    (bureau.near.folder / "vpatch.toml").write_text(api)
+    bureau.near.home.joinpath(".gitconfig").write_text(
+        f'[url "{bureau.forge.http.url}/vllm"]\n'
+        "\tinsteadOf = https://github.com/vllm-project/vllm\n"
     )
-    bureau.near.index.add("0.16.0", sdist("0.16.0", START))
+    bureau.near.more |= {"HTTPS_PROXY": "http://127.0.0.1:9", "GIT_CONFIG_NOSYSTEM": "1"}
     bureau.forge.open(40101, "Edit", edited(A, l7="seven"))
-    ran = bureau.near.run("add", "40101", status=2)
+    ran = bureau.near.run("add", "40101")
+    assert "asking https://github.com/vllm-project/vllm for #40101" in ran.err
+
+    (bureau.near.folder / "vpatch.toml").write_text(f'{api}package = "vllm-ada"\n')
+    index, raw = bureau.near.index, sdist("0.16.0", START)
+    index.add("0.16.0", raw)
+    entry = {"filename": "vllm_ada-0.16.0.tar.gz", "url": "../../vllm-0.16.0.tar.gz"}
+    digest = hashlib.sha256(raw).hexdigest()
+    index.publish(entry | {"hashes": {"sha256": digest}}, project="vllm-ada")
+    ran = bureau.near.run("add", "40102", status=2)
     assert "error: no git remote to take a pull request from" in ran.err
     assert "--upstream https://github.com/vllm-project/vllm" in ran.err
 

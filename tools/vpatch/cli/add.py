@@ -113,10 +113,12 @@ def _placed(what: str) -> str:
 
 
 def _look_at(session: Session, what: str) -> None:
-    """Mind the project that an address names."""
-    pull = pull_named(what)
+    """Mind the project that an address names, or that a number alone can only mean."""
+    pull, upstream = pull_named(what), session.config.upstream
     if pull and pull.project:
         session.look_at(pull.project)
+    elif pull and not upstream.url and upstream.package == "vllm":
+        session.look_at(session.project)
 
 
 def _behind(sheet: Sheet, after: str) -> str:
