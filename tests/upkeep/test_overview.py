@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import series_of
-from vpatch.upkeep.overview import Kept, code, escaped, overview
+from vpatch.upkeep.overview import Kept, overview
 from vpatch.values.base import Base
 from vpatch.values.facts import PullRequest
+from vpatch.values.markdown import code, escaped
 from vpatch.values.proof import Outcome, proof_key
 from vpatch.values.shown import Proofs, Shown, read_shown
 
@@ -95,6 +96,64 @@ def test_where_each_stands() -> None:
     assert "Not on v0.18.0, v0.19.0: no use\n" in page
     assert page.count("Proof: none.\n") == len(both)
     assert "Watched" not in page
+
+
+def parts(**subjects: str) -> dict[str, bytes]:
+    """Return the patches of one pull request, by what each is called, a file each."""
+    return {
+        f"11-{name}.patch": MAIL.format(subject=subject, path=f"vllm/{name}.py").encode()
+        for name, subject in subjects.items()
+    }
+
+
+def test_one_that_is_in_parts() -> None:
+    """No part speaks for the whole: all places, all files and authors, its own title."""
+    other = MAIL.format(subject="Edit b", path="vllm/b.py").encode().replace(b"/11", b"/12")
+    split = parts(a="zero", c="two", b="one")
+    split["11-c.patch"] = split["11-c.patch"].replace(b"From: Ada", b"From: Bob")
+    kept = [Kept("v0.16.0", series_of(BASE, {"12-b.patch": other, **split}), {})]
+    page = overview(kept, {11: KNOWN}, PROJECT)
+    assert "| Edit a | merged in v0.17.0 (2026-01-02) | carried, 2 to 4 |" in page
+    assert f"## [#11]({PROJECT}/pull/11) Edit a\n\nBy Ada and Bob.\n" in page
+    paths = "- `vllm/a.py`\n- `vllm/b.py`\n- `vllm/c.py`\n"
+    assert f"On v0.16.0 it changes:\n\n{paths}" in page
+    assert "| zero | not known | carried, 2 to 4 |" in overview(kept, {}, PROJECT)
+
+
+def test_parts_apart() -> None:
+    """Others stand among them: each place is named."""
+    other = MAIL.format(subject="Edit b", path="vllm/b.py").encode().replace(b"/11", b"/12")
+    one, two, three = parts(a="one", b="two", c="three").items()
+    series = series_of(BASE, dict([one, ("12-b.patch", other), two, three]))
+    page = overview([Kept("v0.16.0", series, {})], {11: KNOWN}, PROJECT)
+    assert "| carried, 1, 3 and 4 |" in page
+
+
+def test_a_part_that_landed() -> None:
+    """What is carried on a base is told, and of the rest why it is not; title and all."""
+    whole = parts(a="zero", b="one", c="two")
+    rest = {name: raw for name, raw in whole.items() if name != "11-a.patch"}
+    why = "landed in v0.17.0 (it has 'x')"
+    kept = [
+        Kept("v0.16.0", series_of(BASE, whole), {}),
+        Kept("v0.17.0", series_of(BASE, rest), {"11-a.patch": why}),
+        Kept("v0.18.0", series_of(BASE, {}), {**dict.fromkeys(whole, why), "11-c.patch": "no"}),
+        Kept("v0.19.0", series_of(BASE, {"11-c.patch": whole["11-c.patch"]}), {}),
+    ]
+    page = overview(kept, {11: KNOWN}, PROJECT)
+    stands = "carried, 1 to 3 | carried, 1 to 2 | landed in v0.17.0, left out | carried, 1 |"
+    assert f"| Edit a | merged in v0.17.0 (2026-01-02) | {stands}" in page
+    assert f"Not on v0.17.0: 11-a.patch: {why}\n" in page
+    assert f"Not on v0.18.0: {why}\n" in page
+    assert "Not on v0.18.0: no\n" in page
+
+
+def test_a_proof_of_a_part() -> None:
+    """What the proof showed of any part is told of the pull request."""
+    series = series_of(BASE, {"11-a.patch": RAW, **parts(b="more")})
+    proofs = Proofs({11: TEST}, (shown("v0.16.0"),))
+    page = overview([Kept("v0.16.0", series, {})], {}, PROJECT, proofs)
+    assert f"test_pr11.py`: {SHOWN} v0.16.0" in page
 
 
 RAW = MAIL.format(subject="Edit a", path="vllm/a.py").encode()

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vpatch.jobs.folder import in_order
+from vpatch.values.markdown import code, escaped, link
 from vpatch.values.patch import number_in
-from vpatch.values.paths import printable
 from vpatch.values.proof import Outcome
 from vpatch.values.shown import Proofs
 
@@ -33,9 +33,6 @@ _WORDS = {
     Outcome.NOT_RUN: "not run",
 }
 """What a proof showed, in the order in which it is told."""
-# CommonMark takes a backslash before any of these as the character itself; a line may
-# begin with more that means something.
-_MARKUP = re.compile(r"[\\`*_\[\]<>#|~&@$]|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 
 
 def overview(
@@ -82,14 +79,23 @@ class _Story:
     """One pull request through all series, or one patch that has none."""
 
     pr: int | None
-    patch: Patch
-    """As the newest series has it."""
-    carried: dict[str, tuple[int, Patch]]
-    """By base: its place in the order, from 1, and the patch."""
-    left_out: dict[str, str]
-    """By base: why it is not there."""
+    carried: dict[str, list[tuple[int, Patch]]]
+    """By base, oldest first: its patches, several where it is in parts, each behind its place
+    in the order, from 1."""
+    left_out: dict[str, list[str]]
+    """By base: why it is not there, all of it or a part."""
     shown: Mapping[str, Shown | None] | None = None
     """By base: what its proof showed there, None for nothing; None where it has no proof."""
+
+    @property
+    def newest(self) -> list[Patch]:
+        """Its patches as the newest series has them."""
+        return [patch for _, patch in [*self.carried.values()][-1]]
+
+    def title(self, request: PullRequest | None) -> str:
+        """Return what it is called: no part speaks for the whole."""
+        in_parts = any(len(parts) > 1 for parts in self.carried.values())
+        return request.title if in_parts and request else self.newest[0].subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +116,8 @@ def _stories(kept: Sequence[Kept], proofs: Proofs) -> tuple[list[_Story], list[_
     for one in kept:
         for order, patch in enumerate(one.series.patches, 1):
             key = patch.pr or patch.name
-            story = found.setdefault(key, _Story(patch.pr, patch, {}, {}))
-            story.patch = patch
-            story.carried[one.name] = order, patch
+            story = found.setdefault(key, _Story(patch.pr, {}, {}))
+            story.carried.setdefault(one.name, []).append((order, patch))
     gone = list(_leave_out(kept, found))
     bases = {one.name: one.series.base for one in kept}
     for story in found.values():
@@ -123,7 +128,12 @@ def _stories(kept: Sequence[Kept], proofs: Proofs) -> tuple[list[_Story], list[_
 
 def _leave_out(kept: Sequence[Kept], found: Mapping[int | str, _Story]) -> Iterator[_Gone]:
     """Add to each story where it is left out; yield what is left out and in no series."""
-    names = {p.name: story for story in found.values() for _, p in story.carried.values()}
+    names = {
+        patch.name: story
+        for story in found.values()
+        for parts in story.carried.values()
+        for _, patch in parts
+    }
     for one in kept:
         for name, why in one.left_out.items():
             number = one.numbers.get(name)
@@ -134,7 +144,9 @@ def _leave_out(kept: Sequence[Kept], found: Mapping[int | str, _Story]) -> Itera
             if story is None:
                 yield _Gone(number, "" if number else name, one.name, why)
             elif one.name not in story.carried:
-                story.left_out[one.name] = why
+                story.left_out.setdefault(one.name, []).append(why)
+            elif name in names and name not in {patch.name for patch in one.series.patches}:
+                story.left_out.setdefault(one.name, []).append(f"{name}: {why}")
 
 
 def _standing(
@@ -148,10 +160,11 @@ def _standing(
     yield f"| PR | What it is | Upstream | {' | '.join(map(escaped, bases))} |"
     yield "|---" * (3 + len(bases)) + "|"
     for story in stories:
+        request = facts.get(story.pr or 0)
         cells = [
             link(story.pr, project),
-            escaped(story.patch.subject),
-            _state(facts.get(story.pr or 0)),
+            escaped(story.title(request)),
+            _state(request),
             *(_stands(story, base) for base in bases),
         ]
         yield f"| {' | '.join(cells)} |"
@@ -160,19 +173,25 @@ def _standing(
 
 def _stands(story: _Story, base: str) -> str:
     if base in story.carried:
-        return f"carried, {story.carried[base][0]}"
-    why = story.left_out.get(base)
-    if why is None:
-        return ""
-    landed = _LANDED.match(why)
-    return escaped(landed[0]) if landed else "left out"
+        return f"carried, {_places([order for order, _ in story.carried[base]])}"
+    found = [_LANDED.match(why) for why in story.left_out.get(base, [])]
+    said = [escaped(landed[0]) if landed else "left out" for landed in found]
+    return ", ".join(dict.fromkeys(said))
+
+
+def _places(orders: Sequence[int]) -> str:
+    first, last = orders[0], orders[-1]
+    if len(orders) > 1 and last - first == len(orders) - 1:
+        return f"{first} to {last}"
+    return _listed([*map(str, orders)])
 
 
 def _told(story: _Story, request: PullRequest | None, project: str) -> Iterator[str]:
-    patch = story.patch
-    yield f"## {link(story.pr, project)} {escaped(patch.subject)}\n".replace("##  ", "## ")
-    if author := escaped(patch.author[0]):
-        yield f"By {author}.\n"
+    title = escaped(story.title(request))
+    yield f"## {link(story.pr, project)} {title}\n".replace("##  ", "## ")
+    authors = dict.fromkeys(patch.author[0] for patch in story.newest)
+    if known := [*filter(None, authors)]:
+        yield f"By {_listed(known)}.\n"
     if request and request.why:
         yield f"{escaped(request.why)}\n"
     if request and request.gain:
@@ -188,8 +207,8 @@ def _told(story: _Story, request: PullRequest | None, project: str) -> Iterator[
         yield f"On {', '.join(map(escaped, bases))} it changes:\n"
         yield from (f"- {code(path)}" for path in paths)
         yield ""
-    for why in dict.fromkeys(story.left_out.values()):
-        bases = [base for base, said in story.left_out.items() if said == why]
+    for why in dict.fromkeys(why for said in story.left_out.values() for why in said):
+        bases = [base for base, said in story.left_out.items() if why in said]
         yield f"Not on {', '.join(map(escaped, bases))}: {escaped(why)}\n"
 
 
@@ -212,7 +231,8 @@ def _by_base(
     found: dict[str, Shown | None] = dict.fromkeys(story.carried)
     shown = [
         one
-        for base, (_, patch) in story.carried.items()
+        for base, parts in story.carried.items()
+        for _, patch in parts
         for one in proofs.of(patch)
         # A base without a series of its own is served by another's.
         if one.base == base or one.base not in bases
@@ -250,8 +270,9 @@ def _listed(names: Sequence[str]) -> str:
 def _by_paths(story: _Story) -> dict[tuple[str, ...], list[str]]:
     """Return the bases by what the patch changes there."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for base, (_, patch) in story.carried.items():
-        found.setdefault(tuple(sorted(patch.paths)), []).append(base)
+    for base, parts in story.carried.items():
+        paths = {path for _, patch in parts for path in patch.paths}
+        found.setdefault(tuple(sorted(paths)), []).append(base)
     return found
 
 
@@ -292,22 +313,3 @@ def _state(request: PullRequest | None) -> str:
 
 def _links(numbers: Iterable[int], project: str) -> str:
     return ", ".join(link(number, project) for number in numbers)
-
-
-def link(number: int | None, project: str) -> str:
-    """Return a Markdown link to a pull request, empty where there is none."""
-    return f"[#{number}]({project}/pull/{number})" if number else ""
-
-
-def escaped(text: str) -> str:
-    """Return text that Markdown shows as it is, in one line."""
-    return _MARKUP.sub(r"\\\g<0>", " ".join(printable(text).split()))
-
-
-def code(text: str) -> str:
-    """Return text as Markdown's code, between more backticks than it holds."""
-    shown = printable(text)
-    longest = max(map(len, re.findall("`+", shown)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{fence}{space}{shown}{space}{fence}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.overview import code, link
+from vpatch.values.markdown import code, link
 from vpatch.values.paths import encode
 from vpatch.values.project import project_at
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vpatch.upkeep.explain import explain, lines
-from vpatch.upkeep.overview import code, escaped
 from vpatch.values.errors import VpatchError
+from vpatch.values.markdown import code, escaped
 from vpatch.values.paths import decode, printable
 
 if TYPE_CHECKING:
