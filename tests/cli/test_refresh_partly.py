@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bureau import A, B, Bureau, edited, opened
-from support import Desk, lines
+from support import Desk, git, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,3 +103,59 @@ def test_a_thread_that_is_not_read(bureau: Bureau) -> None:
     pulls, unread = refreshed(bureau)
     assert [one["unanswered"] for one in pulls] == [None, None]
     assert unread["#40102"].startswith("its thread was not read: 127.0.0.1 knows no such")
+
+
+def plain(bureau: Bureau, *, api: bool) -> str:
+    """Have upstream be on a server that has branches and tags, and return its address."""
+    served = bureau.forge.origin.served
+    git(served.parent, "clone", "-q", "--bare", str(served), "plain.git")
+    url = f"{bureau.forge.http.url}/plain.git"
+    named = f'api = "{bureau.forge.api.url}"\n' if api else ""
+    settings = f'base = "v0.16.0"\n[upstream]\nurl = "{url}"\n{named}'
+    (bureau.near.folder / "vpatch.toml").write_text(settings)
+    return url
+
+
+@pytest.mark.parametrize("api", [False, True])
+def test_a_server_without_pull_requests(bureau: Bureau, *, api: bool) -> None:
+    """It is said that it has none, and what to do; nothing is written."""
+    url = plain(bureau, api=api)
+    bureau.forge.api.refused = {40101: 404, 40102: 404}
+    before = bureau.state()
+    ran = bureau.near.run("refresh", status=3)
+    other = "127.0.0.1 knows none" if api else "no GitHub API is known"
+    assert ran.err.endswith(
+        f"error: the git remote has none of these pull requests, and {other}: {url}\n"
+        "hint: name another [upstream] url, or its api, in vpatch.toml; vpatch add takes "
+        "changes from files too\n"
+    )
+    pulls, _ = refreshed(bureau)
+    why = "127.0.0.1 knows no such pull request: #4010" if api else f"{url} has no such pull"
+    assert all(one["unanswered"].startswith(why) for one in pulls)
+    assert bureau.state() == before
+
+
+@pytest.mark.parametrize("api", [False, True])
+def test_a_server_that_has_one_of_them(bureau: Bureau, *, api: bool) -> None:
+    """The other one is named, and nobody is told to go elsewhere."""
+    url = plain(bureau, api=api)
+    bureau.forge.api.refused = {40101: 404, 40102: 404}
+    tip = bureau.forge.rev("topic-40101")
+    place = bureau.forge.origin.served.parent / "plain.git"
+    git(place, "update-ref", "refs/pull/40101/head", tip)
+    ran = bureau.near.run("refresh", status=3)
+    assert "error: " not in ran.err
+    (first, second), _ = refreshed(bureau)
+    assert first["head"] == tip
+    assert bool(first["unanswered"]) is api
+    lacks = "127.0.0.1 knows no such pull request: #40102"
+    assert second["unanswered"] == (lacks if api else f"{url} has no such pull request")
+
+
+def test_a_server_that_fails_beside_a_plain_one(bureau: Bureau) -> None:
+    """What may be otherwise tomorrow is told as it was, and nobody is told to go elsewhere."""
+    plain(bureau, api=True)
+    bureau.forge.api.refused = {40101: 404, 40102: 451}
+    ran = bureau.near.run("refresh", status=3)
+    assert "error: " not in ran.err
+    assert "#40102: GitHub gave no answer (HTTP 451)" in ran.err

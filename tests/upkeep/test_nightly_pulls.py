@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from nights import C, Nights, begun
-from support import Desk, lines
+from support import Desk, git, lines
 from vpatch.upkeep.outlook import Outlook
 from vpatch.upkeep.refresh import Refresh
 
@@ -240,3 +240,58 @@ def test_one_that_is_pushed_to_while_it_is_closed(nights: Nights) -> None:
     assert again == "#40103 (Edit c) is open again"
     assert pushed.startswith(f"#40103 (Edit c) was pushed to, and is at {now}: vpatch refresh")
     assert told(nights) == []
+
+
+@pytest.mark.parametrize("api", [False, True])
+def test_a_server_without_pull_requests(nights: Nights, *, api: bool) -> None:
+    """That none can be looked at is a failure of the first night, and named from then on."""
+    forge = nights.bureau.forge
+    settings = nights.folder / "vpatch.toml"
+    before = settings.read_text()
+    served = forge.origin.served
+    git(served.parent, "clone", "-q", "--bare", str(served), "plain.git")
+    url = f"{forge.http.url}/plain.git"
+    plain = before.replace(forge.url, url)
+    settings.write_text(plain if api else re.sub("api = .*\n", "", plain))
+    nights.commit()
+    if api:
+        forge.api.refused = dict.fromkeys(NUMBERS, 404)
+    other = "127.0.0.1 knows none" if api else "no GitHub API is known"
+    (told_first,) = (one for one in nights.news(status=3) if "pull requests" in one)
+    assert told_first == (
+        "could not look at upstream's pull requests: the git remote has none of these pull "
+        f"requests, and {other}: {url} (name another [upstream] url, or its api, in "
+        "vpatch.toml; vpatch add takes changes from files too)"
+    )
+    still = "could still not look at upstream's pull requests\n"
+    assert nights.bureau.near.run("nightly").out.startswith(f"nothing new\n{still}\n")
+
+    def refuse(path: str) -> None:
+        raise ConnectionError(path)
+
+    # That nobody can be asked does not say that there are any.
+    forge.http.hold = refuse
+    forge.api.refused = dict.fromkeys(NUMBERS, 451)
+    nights.night(status=3)
+    forge.http.hold = str
+    forge.api.refused = dict.fromkeys(NUMBERS, 404) if api else {}
+    assert nights.news() == [
+        "could look at main again",
+        "could look at the pull requests again",
+    ]
+    forge.api.refused = {}
+    settings.write_text(before)
+    nights.commit()
+    assert nights.news() == ["could look at upstream's pull requests again"]
+
+
+def test_one_that_is_not_there(nights: Nights) -> None:
+    """Where git alone tells of them, the one that it lacks is named, and counts once."""
+    forge = nights.bureau.forge
+    settings = nights.folder / "vpatch.toml"
+    settings.write_text(re.sub("api = .*\n", "", settings.read_text()))
+    nights.commit()
+    git(forge.origin.served, "update-ref", "-d", "refs/pull/40102/head")
+    lacks = f"could not look at #40102: {forge.url} has no such pull request"
+    assert lacks in nights.news(status=3)
+    assert nights.news() == []

@@ -101,6 +101,9 @@ def command(
                     f"#{number} is carried at another head in {', '.join(there)}: "
                     f"{session.call} refresh {number} --base {shlex.quote(there[0])}"
                 )
+    if refresh.nowhere:
+        show.echo(f"error: {refresh.nowhere}", err=True)
+        show.echo(f"hint: {refresh.nowhere.hint}", err=True)
     if left:
         # Not before: who was killed in the midst of it has not shown all.
         with changeset.held():

@@ -72,7 +72,7 @@ class News:
     """Its last commit; empty where nobody tells."""
     push: Push | None
     unanswered: str = ""
-    """Why GitHub told nothing of it; empty where it did, or where there is none to ask."""
+    """Why GitHub told nothing of it, or git where there is no GitHub; empty where it did."""
     unseen: str = ""
     """Why what was pushed could not be looked at; empty where it could, or nothing was."""
     release: str = ""

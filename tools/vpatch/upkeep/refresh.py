@@ -50,7 +50,10 @@ class Refresh:
         self._failure: VpatchError | None = None
         self.down: DownError | None = None
         """Why GitHub answers no question any more; None where it does."""
+        self.nowhere: VpatchError | None = None
+        """Why nobody tells of any of them, tonight or later; None where somebody may."""
         self._unanswered: dict[int, str] = {}
+        self._unknown: set[int] = set()
         self.unread: dict[str, str] = {}
         """By what may have told of follow-ups, as ``#7``, why it was not read."""
 
@@ -63,6 +66,7 @@ class Refresh:
         """
         states = self._states(numbers)
         heads = self._heads(numbers, states)
+        self._note_unknown(numbers, heads)
         found = [
             self._news(number, states.get(number), heads.get(number)) for number in numbers
         ]
@@ -82,6 +86,8 @@ class Refresh:
             except VpatchError as error:
                 self._failure = error
                 self._unanswered[number] = str(error)
+                if isinstance(error, BadInputError):
+                    self._unknown.add(number)
                 if isinstance(error, DownError):
                     self.down = error
                     rest_of = (one for one in numbers if one not in found)
@@ -114,6 +120,24 @@ class Refresh:
                 raise
             self._upstream.say(f"{error}; the heads are those that GitHub names")
             return said
+
+    def _note_unknown(self, numbers: Collection[int], heads: Mapping[int, str]) -> None:
+        """Note which pull requests are not where upstream was looked for."""
+        github, pulls = self._upstream.github, self._upstream.pulls
+        if pulls is None:
+            return
+        if github is None:
+            self._unknown = set(numbers) - heads.keys()
+            why = f"{pulls.shown} has no such pull request"
+            self._unanswered = dict.fromkeys(self._unknown, why)
+        if not heads and self._unknown.issuperset(numbers):
+            other = f"{github.host} knows none" if github else "no GitHub API is known"
+            self.nowhere = VpatchError(
+                f"the git remote has none of these pull requests, and {other}",
+                where=pulls.shown,
+                hint="name another [upstream] url, or its api, in vpatch.toml; "
+                "vpatch add takes changes from files too",
+            )
 
     def _news(self, number: int, state: PullState | None, head: str | None) -> News:
         patches, known = self._sheet.of(number), self._facts.get(number)

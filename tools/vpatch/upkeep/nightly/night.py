@@ -12,7 +12,7 @@ from vpatch.upkeep.nightly.bases import bring_kept, find_bases
 from vpatch.upkeep.nightly.begin import home_of
 from vpatch.upkeep.nightly.carry import carry
 from vpatch.upkeep.nightly.proofs import remember, tell_proofs
-from vpatch.upkeep.nightly.pulls import look_at_pulls
+from vpatch.upkeep.nightly.pulls import NOWHERE, look_at_pulls
 from vpatch.upkeep.nightly.seen import Diary, Seen
 from vpatch.upkeep.nightly.told import Told
 from vpatch.upkeep.nightly.verdicts import compare
@@ -147,9 +147,10 @@ class Night:
     def is_whole(self) -> bool:
         """Whether all could be looked at, and pushed.
 
-        A single pull request that gives no answer night after night counts in the first.
+        A single pull request that gives no answer night after night counts in the first, and
+        so does a place that has none of them.
         """
-        known = {what for what in self.still_failing if what.startswith("#")}
+        known = {what for what in self.still_failing if what.startswith("#") or what == NOWHERE}
         return not (self.diary.new.failures.keys() - known or self.unpushed)
 
     @property

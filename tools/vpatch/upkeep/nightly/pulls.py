@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpatch.upkeep.news import News
     from vpatch.upkeep.nightly.means import Means
     from vpatch.upkeep.nightly.seen import Diary
+    from vpatch.values.errors import VpatchError
     from vpatch.values.followups import Candidate
 
 _STATES = {
@@ -32,6 +33,8 @@ _STATES = {
 }
 _WHAT = "the pull requests"
 _ALL = "all pull requests"
+NOWHERE = "upstream's pull requests"
+"""What cannot be looked at where nobody has any: that stays so until a person changes it."""
 
 
 def look_at_pulls(means: Means, learned: tuple[bytes, bytes] | None, diary: Diary) -> None:
@@ -70,7 +73,7 @@ def look_at_pulls(means: Means, learned: tuple[bytes, bytes] | None, diary: Diar
         answered.update(news.number for news in found if news.state)
     if _WHAT in diary.new.failures:
         one_by_one = [what for what in diary.old.failures if what.startswith("#")]
-        diary.unasked(*one_by_one, _ALL, HISTORY)
+        diary.unasked(*one_by_one, _ALL, NOWHERE, HISTORY)
 
 
 def _keep(
@@ -100,11 +103,7 @@ def _tell(
 ) -> None:
     """Tell of each; what one cause has kept back is one failure, not as many."""
     reason, missed = _missed(found, refresh)
-    with diary.looking_at(_ALL):
-        if missed:
-            first, more = f"#{missed[0]}", len(missed) - 1
-            whom = f"{first} and {more} more" if more else first
-            diary.failed(_ALL, reason, told=f"could not look at {whom}: {reason}")
+    _tell_missed(refresh.nowhere, reason, missed, diary)
     for news in found:
         name, noted = f"#{news.number}", news.known.follow_ups if news.known else ()
         unseen = news.unseen
@@ -118,8 +117,27 @@ def _tell(
             _compare(news, kept.candidates(news.number, noted, carried), diary)
 
 
+def _tell_missed(
+    nowhere: VpatchError | None, reason: str, missed: Sequence[int], diary: Diary
+) -> None:
+    """Tell in one line why several gave no answer."""
+    with diary.looking_at(NOWHERE):
+        if nowhere:
+            told = f"could not look at {NOWHERE}: {reason} ({nowhere.hint})"
+            diary.failed(NOWHERE, reason, told=told)
+            diary.unasked(_ALL)
+            return
+    with diary.looking_at(_ALL):
+        if missed:
+            first, more = f"#{missed[0]}", len(missed) - 1
+            whom = f"{first} and {more} more" if more else first
+            diary.failed(_ALL, reason, told=f"could not look at {whom}: {reason}")
+
+
 def _missed(found: Sequence[News], refresh: Refresh) -> tuple[str, list[int]]:
-    """Return why GitHub told nothing of several, and of which: of others it told why."""
+    """Return why nobody told of several, and of which: of others it was told why."""
+    if refresh.nowhere:
+        return str(refresh.nowhere), [news.number for news in found]
     if refresh.down:
         reason = str(refresh.down)
         unseen = {
