@@ -422,6 +422,17 @@ def test_git_alone_will_do(bureau: Bureau, how: str) -> None:
     bureau.near.run("check")
 
 
+def test_a_title_that_is_known(bureau: Bureau) -> None:
+    """Where GitHub does not answer, the title is that of upstream.toml, and no subject."""
+    bureau.forge.open(40101, "Its title", [("Its subject", {A: lines(1, 40, l7="x")})])
+    bureau.near.run("add", "40101")
+    bureau.near.run("drop", "40101", "--why", "for now")
+    bureau.forge.api.remaining = 0
+    assert bureau.add("40101")["written"] == ["40101-its-title.patch"]
+    assert "\nSubject: Its title\n" in bureau.text("40101-its-title.patch")
+    assert 'state = "open"' in bureau.facts
+
+
 def test_a_title_that_wants_harm(bureau: Bureau) -> None:
     """Markdown, HTML and escape codes are text, in files, on the page and the terminal."""
     title = "Fix\x1b[2J `x` <script>|**\n../../etc"

@@ -662,3 +662,58 @@ def test_another_series_that_carries_it(bureau: Bureau) -> None:
     bureau.near.run("refresh", "40101", "--base", "v0.17.0", status=1)
     answer = bureau.near.json("refresh", "40101", "--base", "v0.17.0", "--accept")
     assert [(one["accepted"], one["elsewhere"]) for one in answer["pulls"]] == [(True, [])]
+
+
+def taken_unheard(bureau: Bureau, *, told: str) -> str:
+    """Add a pull request on a release branch while GitHub is silent, and return its patch."""
+    forge, place = bureau.forge, bureau.forge.origin.folder
+    git(place, "checkout", "-q", "-b", "releases/v0.16.0", "v0.16.0")
+    forge.origin.commit("Pick", {B: lines(1, 40, l30="picked")})
+    forge.open(50, "Fix", edited(B, l7="seven", l30="picked"), start="releases/v0.16.0")
+    git(place, "checkout", "-q", "main")
+    forge.api.pulls[50]["base"]["ref"] = told
+    forge.api.remaining = 0
+    ran = bureau.near.run("add", "50")
+    forge.api.remaining = 5000
+    taken = "#50 is taken as for releases/v0.16.0 (1 commit): nobody told its branch"
+    assert f"{taken}; or it is for main (2 commits), which is not certain" in ran.err
+    assert 'target = "releases/v0.16.0"' in bureau.facts
+    return bureau.series[-1]
+
+
+def test_a_branch_that_was_assumed_and_is_right(bureau: Bureau) -> None:
+    """Nobody else's commits were taken, and nothing is new once GitHub answers again."""
+    name = taken_unheard(bureau, told="releases/v0.16.0")
+    assert "picked" not in bureau.text(name)
+    assert refresh(bureau, "50")["pushed"] is None
+
+
+def test_a_branch_that_was_assumed_and_is_wrong(bureau: Bureau) -> None:
+    """What it means for the other one is shown first, and taken on request."""
+    name = taken_unheard(bureau, told="main")
+    old = bureau.text(name)
+    ran = bureau.near.run("refresh", "50", "--accept", status=1)
+    assert "for another branch" in ran.out
+    assert (
+        "#50 is for main and was taken as for releases/v0.16.0; what is different:" in ran.out
+    )
+    assert "\n++picked\n" in ran.out
+    assert bureau.text(name) == old
+    assert refresh(bureau, "50", "--accept")["accepted"] is True
+    assert "\n+picked\n" in bureau.text(name)
+    assert 'target = "main"' in bureau.facts
+    assert refresh(bureau, "50")["pushed"] is None
+
+
+def test_a_branch_that_was_assumed_and_is_as_good(bureau: Bureau) -> None:
+    """Where it begins at the same commit for both, only the name is noted."""
+    git(bureau.forge.origin.folder, "branch", "next", "main")
+    bureau.forge.open(50, "Fix", edited(B, l7="seven"))
+    bureau.forge.api.pulls[50]["base"]["ref"] = "next"
+    bureau.forge.api.remaining = 0
+    assert (
+        "#50 is taken as for main (1 commit): nobody told" in bureau.near.run("add", "50").err
+    )
+    bureau.forge.api.remaining = 5000
+    assert refresh(bureau, "50")["pushed"] is None
+    assert 'target = "next"' in bureau.facts

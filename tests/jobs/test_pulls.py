@@ -126,7 +126,7 @@ def test_a_pull_request_for_another_branch(forge: Forge, pulls: Pulls) -> None:
     )
     found = pulls.fetch_pull(102, "gone")
     assert found is not None
-    assert (found.base, found.branch) == (forge.rev("main~2"), "HEAD")
+    assert (found.base, found.branch) == (forge.rev("main~2"), "refs/heads/main")
 
 
 def test_where_nothing_tells_the_beginning(forge: Forge, pulls: Pulls) -> None:
@@ -229,3 +229,66 @@ def test_no_network(forge: Forge, pulls: Pulls) -> None:
     forge.http.close()
     with pytest.raises(VpatchError, match="the git remote gave no answer: http://127"):
         pulls.fetch_pull(101)
+
+
+def pick(forge: Forge, name: str, *, by: str = "Ada") -> None:
+    """Somebody makes a branch of the first state, with a commit of its own."""
+    git(forge.origin.folder, "checkout", "-q", "-b", name, "main~1")
+    forge.origin.commit("Pick", {"vllm/b.py": lines(1, 30, l20=by)})
+    author = f"--author={by} <{by.lower()}@example.org>"
+    git(forge.origin.folder, "commit", "-q", "--amend", "--no-edit", author)
+    forge.origin.push()
+
+
+@pytest.mark.parametrize(
+    ("branch", "by", "found"),
+    [
+        ("releases/v0.16.0", "Ada", "releases/v0.16.0"),
+        ("development", "Bob", "development"),
+        ("my-work", "Ada", "main"),
+    ],
+)
+def test_a_branch_that_nobody_told(
+    forge: Forge, pulls: Pulls, branch: str, by: str, found: str
+) -> None:
+    """The nearest one, so that nobody else's commits come along; not the work's own past."""
+    pick(forge, branch, by=by)
+    forge.open(105, "Fix", [("Fix", {A: lines(1, 30, l7="7")})], start=branch)
+    forge.push(105, [("Fix more", {A: lines(1, 30, l7="7", l9="9")})])
+    forge.open(106, "On it", [("On it", {A: lines(1, 30, l1="1")})], start="topic-105")
+    pull = pulls.fetch_pull(105)
+    assert pull is not None
+    assert pull.branch == f"refs/heads/{found}"
+    assert len(pull.commits) == (3 if found == "main" else 2)
+    told = [f"{branch} (2 commits)", "main (3 commits)"]
+    first, second = told[::-1] if found == "main" else told
+    said = pulls._progress.lines  # type: ignore[attr-defined]  # noqa: SLF001, see Told
+    assert said[-1] == (
+        f"#105 is taken as for {first}: nobody told its branch; or it is for {second}, "
+        "which is not certain"
+    )
+    pulls.bring(pull)
+    assert pulls.reviewed(105, pull.head, pull.branch) == pull
+
+
+def test_a_branch_that_only_main_can_be(forge: Forge, pulls: Pulls) -> None:
+    """Branches beside it have nothing of it, but those that were made of it."""
+    pick(forge, "releases/v0.16.0")
+    forge.open(105, "Fix", [("Fix", {A: lines(1, 30, l7="7")})])
+    forge.open(106, "On it", [("On it", {A: lines(1, 30, l1="1")})], start="topic-105")
+    pull = pulls.fetch_pull(105, "gone")
+    assert pull is not None
+    assert (pull.branch, len(pull.commits)) == ("refs/heads/main", 1)
+    said = pulls._progress.lines  # type: ignore[attr-defined]  # noqa: SLF001, see Told
+    why = f"{forge.url} has no branch gone"
+    assert said[-1] == f"#105 is taken as for main (1 commit): {why}"
+
+
+def test_a_branch_where_a_folder_was(forge: Forge, pulls: Pulls) -> None:
+    """What is gone at the remote stands in nobody's way."""
+    pick(forge, "old")
+    forge.open(105, "Fix", [("Fix", {A: lines(1, 30, l7="7")})])
+    assert pulls.fetch_pull(105) is not None
+    git(forge.origin.folder, "branch", "-m", "old", "old/v0.1")
+    forge.origin.push()
+    assert pulls.fetch_pull(105) is not None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vpatch.cli.session import Session
     from vpatch.upkeep.accept import Taken
     from vpatch.upkeep.arrange import Sheet
-    from vpatch.upkeep.news import News
+    from vpatch.upkeep.news import News, Push
     from vpatch.upkeep.outlook import Outlook
     from vpatch.values.followups import Candidate
 
@@ -251,34 +251,38 @@ def _word(news: News, taken: Taken) -> str:
         return "pushed, not looked at"
     if news.push is None:
         return "no answer" if news.unanswered or not news.head else ""
+    if news.push.reviewed == news.push.new.head:
+        return "for another branch"
     if not news.push.differs:
         return "pushed, the same change"
     return "pushed, empty now" if news.push.empty else "pushed"
+
+
+def _went(news: News, push: Push) -> str:
+    """Say what became of a pull request: it has another head, or is for another branch."""
+    was, now = push.reviewed[:DIGITS], push.new.head[:DIGITS]
+    lost = "" if push.old else ", which is lost,"
+    found = [f"went from {was}{lost} to {now}"] if was != now else []
+    if news.is_retargeted and news.known and news.state:
+        found.append(f"is for {news.state.target} and was taken as for {news.known.target}")
+    return ", and ".join(found)
 
 
 def _print_push(session: Session, news: News, then: str, *, accept: bool) -> None:
     push = news.push
     if push is None:
         return
-    was, now = push.reviewed[:DIGITS], push.new.head[:DIGITS]
+    went = f"#{news.number} {_went(news, push)}"
     click.echo()
     if not push.differs:
-        show.print_note(
-            f"#{news.number} went from {was} to {now} with the same change; to note it: {then}"
-        )
+        show.print_note(f"{went} with the same change; to note it: {then}")
         return
     if push.empty:
         rest = " but what is left out" if push.new.commits else ""
         way = f"{session.call} drop {news.number}" if news.patches else f"to note it: {then}"
-        show.print_note(
-            f"#{news.number} went from {was} to {now} and is empty now: nothing is left of "
-            f"it{rest}: {way}"
-        )
+        show.print_note(f"{went} and is empty now: nothing is left of it{rest}: {way}")
         return
-    what = f"{was} to {now}; what is different:"
-    if push.old is None:
-        what = f"{was}, which is lost, to {now}; the whole change is:"
-    show.print_note(f"#{news.number} went from {what}")
+    show.print_note(f"{went}; {'what is different' if push.old else 'the whole change is'}:")
     click.echo()
     for line in push.difference.rstrip("\n").split("\n"):
         show.echo(line, colour=_COLOURS.get(line[:1]))

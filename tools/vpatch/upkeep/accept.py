@@ -89,6 +89,8 @@ class Accept:
                     own = [patch for patch in patches if patch.pr == news.number]
                     head = {} if change.keeps_head(news.number, own) else head
                 if news.known or news.learned:
+                if news.is_retargeted and news.state:
+                    head = head | {"target": news.state.target}
                     learned[news.number] = news.learned | head
             made = change.arrange(patches, _AGAIN)
             contents = change.contents(made, lines, learned)

@@ -11,11 +11,13 @@ from vpatch.doors import files
 from vpatch.doors.git import Repo
 from vpatch.doors.git.topic import commits
 from vpatch.jobs import incoming
+from vpatch.jobs.bases.nearest import HEADS
 from vpatch.jobs.bases.store import init_store
 from vpatch.jobs.incoming import USUALLY_LEFT_OUT, Incoming, Terms
 from vpatch.upkeep.arrange import Change
 from vpatch.upkeep.replays import opened
 from vpatch.upkeep.rewrite import Form, rewrite
+from vpatch.upkeep.upstream import target_of
 from vpatch.values.errors import BadInputError, RefusedError
 from vpatch.values.mail import title_of
 from vpatch.values.patch import read_patch
@@ -101,7 +103,7 @@ class Add:
         """
         self._refuse_carried(number)
         state = self._upstream.state(number)
-        found = self._upstream.pull(number, state.target if state else "")
+        found = self._upstream.pull(number, target_of(state, self._facts.get(number)))
         if asked.head and asked.head != found.head:
             # What was solved is what was seen; what came since is for `refresh`.
             found = self._upstream.pull_at(found, asked.head)
@@ -112,6 +114,9 @@ class Add:
         head, found = found.head, self._own_of(found, asked)
         terms = self._terms(number, asked, state, found.commits[0].subject)
         learned = self._learned(terms, state) | {"head": head}
+        if state is None and found.branch.startswith(HEADS):
+            # It was looked for: GitHub may say another one when it answers again.
+            learned["target"] = found.branch.removeprefix(HEADS)
         pulls = self._upstream.remote()
         make = incoming.of_commits if asked.split else incoming.of_pull
         with self._replays(pulls.repo.objects) as replays:
@@ -203,6 +208,7 @@ class Add:
     def _terms(self, number: int, asked: Asked, state: PullState | None, subject: str) -> Terms:
         known = self._facts.get(number)
         usual = known.exclude if known and known.exclude else USUALLY_LEFT_OUT
+        said = state or known
         author = _NOBODY
         if state and state.author:
             author = state.author, f"{state.author}@users.noreply.github.com"
@@ -210,7 +216,7 @@ class Add:
             number,
             self._upstream.page(number),
             () if asked.all_files else usual,
-            title_of(state.title if state else subject),
+            title_of(said.title if said else subject),
             author,
             state.opened if state else datetime.now(UTC),
         )

@@ -73,6 +73,8 @@ class News:
     push: Push | None
     unanswered: str = ""
     """Why GitHub told nothing of it, or git where there is no GitHub; empty where it did."""
+    compared: bool = False
+    """Whether what was reviewed was compared with what is there."""
     unseen: str = ""
     """Why what was pushed could not be looked at; empty where it could, or nothing was."""
     release: str = ""
@@ -94,6 +96,12 @@ class News:
 
     @property
     def has_ended(self) -> bool:
+    @property
+    def is_retargeted(self) -> bool:
+        """Whether it was taken as for another branch than GitHub says now."""
+        assumed = self.known.target if self.known else ""
+        return bool(self.state and assumed and assumed != self.state.target)
+
         """Whether nothing more will come of it itself."""
         said = self.state or self.known
         return said is not None and said.state in ENDED
@@ -108,4 +116,6 @@ class News:
             found["merged_in"] = self.release
         if self.known and all(getattr(self.known, key) == found[key] for key in found):
             return {}
+        if self.is_retargeted and self.compared and self.push is None:
+            found["target"] = self.state.target
         return found | {"as_of": datetime.now(UTC).date()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vpatch.jobs.incoming import Terms, compared, of_pull
 from vpatch.upkeep.followups import look_up
 from vpatch.upkeep.news import News, Push
+from vpatch.upkeep.upstream import target_of
 from vpatch.values.errors import BadInputError, DownError, RefusedError, VpatchError
 from vpatch.values.paths import decode
 
@@ -144,17 +145,21 @@ class Refresh:
         unanswered = "" if state else self._unanswered.get(number, "")
         found = News(number, patches, known, state, head or "", None, unanswered=unanswered)
         reviewed = found.reviewed
-        if not (head and reviewed and head != reviewed and self._upstream.pulls):
+        asked = head != reviewed or found.is_retargeted
+        if not (head and reviewed and asked and self._upstream.pulls):
             return found
         try:
-            return replace(found, push=self._push(number, reviewed, state))
+            return replace(found, push=self._push(found), compared=True)
         except VpatchError as error:
             return replace(found, unseen=str(error))
 
-    def _push(self, number: int, reviewed: str, state: PullState | None) -> Push | None:
+    def _push(self, news: News) -> Push | None:
         """Compare what was reviewed with what is there."""
-        new = self._upstream.pull(number, state.target if state else "")
-        if new.head == reviewed:
+        number, reviewed, state = news.number, news.reviewed, news.state
+        was = new = self._upstream.pull(number, target_of(state, news.known))
+        if news.is_retargeted and news.known:
+            was = self._upstream.pull(number, news.known.target)
+        if new.head == reviewed and new.base == was.base:
             return None
         said = state or self._facts.get(number)
         if not new.commits and said and said.state == "merged":
@@ -163,7 +168,7 @@ class Refresh:
         terms = terms_for(self._upstream, self._facts, number)
         old: Pull | None = None
         with suppress(RefusedError):
-            old = self._upstream.pull_at(new, reviewed)
+            old = self._upstream.pull_at(was, reviewed)
         with self._upstream.replays(self._bases, self._facts) as replays:
             whole = of_pull(replays.repo, new, terms, source="").patches
             text, differs = "".join(decode(patch.diff) for patch in whole), True

@@ -108,3 +108,9 @@ class Upstream:
             hint = f" ({error.hint})" if error.hint else ""
             self.say(f"{error}{hint}; title and state are what git knows")
             return None
+
+
+def target_of(state: PullState | None, known: PullRequest | None) -> str:
+    """Return the branch that a pull request is for, empty where neither tells."""
+    said = state or known
+    return said.target if said else ""

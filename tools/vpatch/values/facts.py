@@ -30,6 +30,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "follow_ups": (list, "a list of numbers"),
     "exclude": (list, "a list of file patterns"),
     "head": (str, "a commit, as text"),
+    "target": (str, "a branch, as text"),
     "landed_when": (list, "a list of { path, contains }"),
 }
 _NEEDED = ("number", "title", "state", "as_of")
@@ -78,6 +79,8 @@ class PullRequest:
     """Globs of files that are not carried."""
     head: str = ""
     """The reviewed commit, 40 hex digits."""
+    target: str = ""
+    """The branch that it was taken as for, where GitHub did not tell."""
     landed_when: tuple[Landmark, ...] = ()
 
 

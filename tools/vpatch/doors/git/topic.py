@@ -46,6 +46,12 @@ def commits(repo: Command, *limits: str) -> tuple[PullCommit, ...]:
     )
 
 
+def graph(repo: Command, *limits: str) -> dict[str, tuple[str, ...]]:
+    """Return the parents of commits, by the options and ranges of git-rev-list(1)."""
+    lines = decode(repo.run("rev-list", "--parents", *limits).out).splitlines()
+    return {oid: tuple(parents) for oid, *parents in map(str.split, lines)}
+
+
 def brought_by(repo: Command, commit: str, branch: str) -> str | None:
     """Return the commit of a branch that first had another one in it; None where none has."""
     command = ["rev-list", "--first-parent", "--ancestry-path", f"{commit}..{branch}"]

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpatch.doors.files import lock
 from vpatch.doors.git import PATIENT, Repo
 from vpatch.doors.git.topic import brought_by, commits, merge_base, own_commits, trees_of
+from vpatch.jobs.bases.nearest import HEADS, aims
 from vpatch.jobs.bases.remote import Remote, address, shown
 from vpatch.jobs.bases.store import init_store
 from vpatch.values.base import version_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vpatch.doors.git import Patience
+    from vpatch.jobs.bases.nearest import Aim
     from vpatch.jobs.bases.progress import Progress
     from vpatch.values.pull import PullCommit
 
@@ -72,8 +75,8 @@ class Pulls(Remote):
 
         Args:
             number: The pull request.
-            target: The branch that it is for; the remote's HEAD where it has none of that
-                name.
+            target: The branch that it is for. Where that is not known, or the remote has
+                none of that name, it is the one that it stands next to, and that is told.
 
         Returns:
             The pull request; None where the remote has none of that number.
@@ -81,16 +84,33 @@ class Pulls(Remote):
         Raises:
             VpatchError: The remote gave no answer, or what it has makes no sense.
         """
-        name, branch = f"refs/pull/{number}/head", f"refs/heads/{target or 'HEAD'}"
+        name, branch = f"refs/pull/{number}/head", f"{HEADS}{target}"
         there = self._asked(name, branch)
         if name not in there:
             return None
-        branch = branch if branch in there else "HEAD"
-        specs = [f"+{branch}:{self._kept}/{branch}"]
-        specs.append(f"+{name}:{self._head(number, there[name])}")
+        what, head = f"fetch the history of #{number}", there[name]
+        specs = [f"+{name}:{self._head(number, head)}"]
+        if branch in there:
+            with self._alone():
+                self._history(what, f"+{branch}:{self._kept}/{branch}", *specs)
+                return self._pull(number, head, branch)
+        trunk = f"{HEADS}{self.branch()}"
+        specs += [f"+HEAD:{self._kept}/HEAD", f"+{HEADS}*:{self._kept}/{HEADS}*"]
         with self._alone():
-            self._history(f"fetch the history of #{number}", *specs)
-            return self._pull(number, there[name], branch)
+            # Else a branch that is gone stands in the way of one that is named below it.
+            self._history(what, "--prune", *specs)
+            branch = trunk if self.repo.tip(f"{self._kept}/{trunk}") else "HEAD"
+            found, other = aims(self.repo, head, branch, self._kept)
+            pull = self._pull(number, head, found.branch)
+            found = replace(found, taken=len(pull.commits))
+            self._tell(number, target, found, other)
+            return pull
+
+    def _tell(self, number: int, target: str, found: Aim, other: Aim | None) -> None:
+        """Say for which branch a pull request is taken, and what that rests on."""
+        why = f"{self.shown} has no branch {target}" if target else "nobody told its branch"
+        doubt = f"; or it is for {other}, which is not certain" if other else ""
+        self._progress.say(f"#{number} is taken as for {found}: {why}{doubt}")
 
     def reviewed(self, number: int, head: str, branch: str) -> Pull | None:
         """Return a pull request as it was at a commit; None where that is lost.
@@ -220,13 +240,14 @@ class Pulls(Remote):
             self.repo.sweep()
             yield
 
-    def _history(self, what: str, *specs: str) -> None:
+    def _history(self, what: str, *asked: str) -> None:
         """Fetch commits, and nothing of what is in them."""
         self._note()
         with self._progress.track(what, None):
-            self._reach(
-                "fetch", "--progress", "--no-tags", "--filter=tree:0", self._name, *specs
-            )
+            options = [one for one in asked if one.startswith("--")]
+            specs = [one for one in asked if one not in options]
+            command = ["fetch", "--progress", "--no-tags", "--filter=tree:0", *options]
+            self._reach(*command, self._name, *specs)
 
     def _objects(self, what: str, oids: list[str]) -> None:
         """Fetch objects by their ids, folders with all that is below them but files."""
