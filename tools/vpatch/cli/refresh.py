@@ -289,6 +289,13 @@ def _print_push(session: Session, news: News, then: str, *, accept: bool) -> Non
     click.echo()
     if push.old:
         show.print_note("the first sign: - as reviewed, + as pushed; the second: the change")
+    if push.whole:
+        show.print_note(
+            f"#{news.number} is carried in parts, and has merges in it now, which no part can "
+            f"hold. When you have read it: {session.call} drop {news.number}, then "
+            f"{session.call} add {news.number}"
+        )
+        return
     if accept:
         show.print_note(
             f"#{news.number} is not taken: this is shown for the first time. "

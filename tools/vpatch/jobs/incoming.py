@@ -135,7 +135,7 @@ def of_commits(repo: Repo, pull: Pull, terms: Terms, *, source: str) -> Incoming
     Raises:
         RefusedError: There are merges among them, whose changes no patch can hold.
     """
-    if len(pull.own) < len(pull.commits):
+    if pull.has_merges:
         merges = [one.oid[:12] for one in pull.commits if len(one.parents) > 1]
         raise RefusedError(
             f"#{pull.number} has merges in it",

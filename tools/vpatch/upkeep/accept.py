@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -77,7 +78,7 @@ class Accept:
                 made = Arranged({p.name: p.raw for p in self._sheet.patches}, {})
                 return Taken(change.contents(made, {}, learned), ())
             patches = list(self._sheet.patches)
-            lines: dict[str, str] = {}
+            lines: dict[str, str | None] = {}
             merged: dict[str, Result] = {}
             for news in taken:
                 assert news.push is not None  # noqa: S101, for mypy: it was chosen above
@@ -88,9 +89,9 @@ class Accept:
                     lines |= self._lines(patches, news)
                     own = [patch for patch in patches if patch.pr == news.number]
                     head = {} if change.keeps_head(news.number, own) else head
-                if news.known or news.learned:
                 if news.is_retargeted and news.state:
                     head = head | {"target": news.state.target}
+                if news.known or news.learned:
                     learned[news.number] = news.learned | head
             made = change.arrange(patches, _AGAIN)
             contents = change.contents(made, lines, learned)
@@ -106,6 +107,10 @@ class Accept:
         assert push is not None  # noqa: S101, for mypy: the caller chose so
         was = self._reviewed(change, news)
         at = self._place(patches, news)
+        if not push.differs and push.whole:
+            # The parts are what they were; only the head is another one.
+            self._refuse_moved(change, was, news)
+            return list(patches), []
         before = patches[: at.start]
         incoming = self._incoming(change, before, push.new, news)
         if not incoming.patches:
@@ -116,10 +121,8 @@ class Accept:
         if lost:
             what = f"the new head of #{number} has no place"
             raise RefusedError(what, where=lost.cause, hint=_AGAIN)
-        if not push.differs and self._fits(change, push.new, news).tree != was.tree:
-            # Line numbers alone were not shown to anybody.
-            what = f"the lines of #{number} are the same, and would stand elsewhere"
-            raise RefusedError(what, where=news.patches[0].name, hint=_AGAIN)
+        if not push.differs:
+            self._refuse_moved(change, was, news)
         made = [
             read_patch(file.name, file.content)
             for file in rewrite(new, change.replays.repo, Form.NEW)
@@ -129,6 +132,17 @@ class Accept:
             what = f"{self._sheet.base.name} has all of #{number} as it is now"
             raise RefusedError(what, hint=f"vpatch drop {number}")
         return change.exchange(patches, at, made, _AGAIN)
+
+    def _refuse_moved(self, change: Change, was: Replay, news: News) -> None:
+        """See that a head without a difference leaves each line where it was.
+
+        Raises:
+            RefusedError: It does not; line numbers alone were not shown to anybody.
+        """
+        assert news.push is not None  # noqa: S101, for mypy: the caller's is not None
+        if self._fits(change, news.push.new, news, whole=news.push.whole).tree != was.tree:
+            what = f"the lines of #{news.number} are the same, and would stand elsewhere"
+            raise RefusedError(what, where=news.patches[0].name, hint=_AGAIN)
 
     def _place(self, patches: Sequence[Patch], news: News) -> slice:
         """Return where a pull request's patches stand."""
@@ -141,20 +155,22 @@ class Accept:
             raise RefusedError(what, where=", ".join(own), hint=hint)
         return slice(at, at + len(own))
 
-    def _lines(self, patches: Sequence[Patch], news: News) -> dict[str, str]:
+    def _lines(self, patches: Sequence[Patch], news: News) -> dict[str, str | None]:
         """Return what stands in place of the old patches' lines in the series file."""
         old = [patch.name for patch in news.patches]
         now = [patch.name for patch in patches if patch.pr == news.number]
         if old == now:
             return {}
-        gone = {
-            name: f"# {name} (#{news.number}): in the parts of #{news.number} above"
-            for name in old[1:]
-        }
-        return gone | {old[0]: "\n".join(now)}
+        return {**dict.fromkeys(old), old[0]: "\n".join(now)}
 
     def _incoming(
-        self, change: Change, before: Sequence[Patch], pull: Pull, news: News
+        self,
+        change: Change,
+        before: Sequence[Patch],
+        pull: Pull,
+        news: News,
+        *,
+        whole: bool = False,
     ) -> Incoming:
         repo = change.replays.repo
         pull = pull.behind({patch.taken_from for patch in before})
@@ -162,16 +178,21 @@ class Accept:
         if news.push:
             # What was shown is taken, whatever upstream.toml says by now.
             terms = replace(terms, exclude=news.push.exclude)
-        if len(news.patches) > 1:
+        if len(news.patches) > 1 and not whole:
+            if pull.has_merges:
+                what = f"#{news.number} is carried in parts, and has merges in it now"
+                again = f"vpatch drop {news.number}, then vpatch add {news.number}"
+                hint = f"{again}: one patch holds all of it, merges as well"
+                raise RefusedError(what, where=news.patches[0].name, hint=hint)
             return of_commits(repo, pull, terms, source=self._upstream.project)
         found = of_pull(repo, pull, terms, source=self._upstream.project)
         own = news.patches[0].name
         return replace(found, patches=tuple(replace(p, name=own) for p in found.patches))
 
-    def _fits(self, change: Change, pull: Pull, news: News) -> Replay:
+    def _fits(self, change: Change, pull: Pull, news: News, *, whole: bool = False) -> Replay:
         """Put a head where the carried patches stand in the series as it is."""
         before = self._sheet.patches[: self._sheet.patches.index(news.patches[0])]
-        return change.fit(before, self._incoming(change, before, pull, news))
+        return change.fit(before, self._incoming(change, before, pull, news, whole=whole))
 
     def _reviewed(self, change: Change, news: News) -> Replay:
         """Return the reviewed head on the series, which gives what is carried.
@@ -179,17 +200,33 @@ class Accept:
         Raises:
             RefusedError: A person changed the patch after it was taken.
         """
-        push, sheet = news.push, self._sheet
-        if push and push.old:
+        sheet, old = self._sheet, self._taken(news)
+        if old:
             upto = sheet.patches.index(news.patches[-1]) + 1
             carried = Series(sheet.base, sheet.patches[:upto])
-            was = self._fits(change, push.old, news)
-            if was.ok and change.replays.replay(carried, sheet.base).tree == was.tree:
+            was = self._fits(change, old, news)
+            trees = {was.tree, change.replays.replay(carried, sheet.base).tree}
+            if news.push and news.push.old and old is not news.push.old:
+                trees.add(self._fits(change, news.push.old, news, whole=True).tree)
+            if was.ok and len(trees) == 1:
                 return was
         what = f"#{news.number} is not as it was reviewed: it was changed by hand"
-        if push and not push.old:
+        if not old:
             what = f"whether #{news.number} was changed by hand is not to be told any more"
         raise RefusedError(what, where=news.patches[0].name, hint=_AGAIN)
+
+    def _taken(self, news: News) -> Pull | None:
+        """Return the pull request as it was taken; None where that is lost.
+
+        Where merges came behind it, their head was noted and the parts are those before them.
+        """
+        assert news.push is not None  # noqa: S101, for mypy: the caller chose so
+        old, last = news.push.old, news.patches[-1].taken_from
+        if not (old and len(news.patches) > 1 and last and last != old.head):
+            return old
+        with suppress(RefusedError):
+            return self._upstream.pull_at(old, last)
+        return None
 
 
 def _in_own_words(change: Change, incoming: Incoming, was: Replay, news: News) -> Incoming:

@@ -250,15 +250,15 @@ class Change:
     def contents(
         self,
         made: Arranged,
-        lines: Mapping[str, str],
+        lines: Mapping[str, str | None],
         learned: Mapping[int, Mapping[str, Any]],
     ) -> dict[str, bytes | None]:
         """Return the files of the project's folder that change.
 
         Args:
             made: The series from now on.
-            lines: What stands in place of a patch's line in the series file, by its name;
-                what is behind all of them by an empty one.
+            lines: What stands in place of a patch's line in the series file, by its name, None
+                for nothing; what is behind all of them by an empty one.
             learned: What to write to ``upstream.toml``, by number.
 
         Raises:
@@ -277,7 +277,8 @@ class Change:
         recorded = replace(sheet.base, commit=sheet.recorded)
         come = [read_patch(n, text) for n, text in made.files.items() if n not in own]
         kept = sheet.file.forgetting(gone, come)
-        text = series_text(recorded, kept, {**made.renamed, **lines}) + lines.get("", "")
+        behind = lines.get("") or ""
+        text = series_text(recorded, kept, {**made.renamed, **lines}) + behind
         found[f"{sheet.place}/series"] = text.encode()
         if learned:
             found["patches/upstream.toml"] = told_facts(folder, learned).encode()

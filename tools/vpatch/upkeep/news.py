@@ -35,6 +35,8 @@ class Push:
     """Whether nothing is left of it but what is left out."""
     exclude: tuple[str, ...]
     """Globs of the files that are left out of it."""
+    whole: bool = False
+    """Whether it cannot be taken in parts, as it is carried: there are merges in it."""
     shown: bool = False
     """Whether it was shown before."""
 
@@ -71,10 +73,10 @@ class News:
     head: str
     """Its last commit; empty where nobody tells."""
     push: Push | None
-    unanswered: str = ""
-    """Why GitHub told nothing of it, or git where there is no GitHub; empty where it did."""
     compared: bool = False
     """Whether what was reviewed was compared with what is there."""
+    unanswered: str = ""
+    """Why GitHub told nothing of it, or git where there is no GitHub; empty where it did."""
     unseen: str = ""
     """Why what was pushed could not be looked at; empty where it could, or nothing was."""
     release: str = ""
@@ -95,13 +97,13 @@ class News:
         return own or said if len(self.patches) == 1 else said or own
 
     @property
-    def has_ended(self) -> bool:
-    @property
     def is_retargeted(self) -> bool:
         """Whether it was taken as for another branch than GitHub says now."""
         assumed = self.known.target if self.known else ""
         return bool(self.state and assumed and assumed != self.state.target)
 
+    @property
+    def has_ended(self) -> bool:
         """Whether nothing more will come of it itself."""
         said = self.state or self.known
         return said is not None and said.state in ENDED
@@ -114,8 +116,8 @@ class News:
         found: dict[str, Any] = {"title": self.title, "state": self.state.state}
         if self.release and not (self.known and self.known.merged_in):
             found["merged_in"] = self.release
-        if self.known and all(getattr(self.known, key) == found[key] for key in found):
-            return {}
         if self.is_retargeted and self.compared and self.push is None:
             found["target"] = self.state.target
+        if self.known and all(getattr(self.known, key) == found[key] for key in found):
+            return {}
         return found | {"as_of": datetime.now(UTC).date()}

@@ -178,7 +178,16 @@ class Refresh:
         found = Push(
             reviewed, new, old, text, differs=differs, empty=not whole, exclude=exclude
         )
-        return replace(found, shown=self._outlook.shown.get(number) == found.digest)
+        shown = self._outlook.shown.get(number) == found.digest
+        return replace(found, shown=shown, whole=self._is_whole(new))
+
+    def _is_whole(self, new: Pull) -> bool:
+        """Whether one that is carried in parts cannot be cut into them any more."""
+        patches, own = self._sheet.patches, self._sheet.of(new.number)
+        if len(own) <= 1:
+            return False
+        before = patches[: patches.index(own[0])]
+        return new.behind({patch.taken_from for patch in before}).has_merges
 
     def _followed(self, found: list[News]) -> list[News]:
         """Look for what follows those up that have ended, and for the release that has them."""

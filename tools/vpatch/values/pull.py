@@ -53,6 +53,11 @@ class Pull:
         """The commits without the merges."""
         return tuple(commit for commit in self.commits if len(commit.parents) == 1)
 
+    @property
+    def has_merges(self) -> bool:
+        """Whether there are merges among its commits, whose changes no part can hold."""
+        return len(self.own) < len(self.commits)
+
     def behind(self, heads: Collection[str]) -> Pull:
         """Return what it has behind the last of some commits, all of it where it has none.
 

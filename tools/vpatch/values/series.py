@@ -120,20 +120,20 @@ def first_line(base: Base) -> str:
     return f"# This series applies on vLLM {base.name} ({base.commit})"
 
 
-def series_text(base: Base, source: SeriesFile, instead: Mapping[str, str]) -> str:
+def series_text(base: Base, source: SeriesFile, instead: Mapping[str, str | None]) -> str:
     """Return a series file for a base: the lines of another one, comments in their places.
 
     Args:
         base: The base.
         source: The file whose lines are taken.
-        instead: What stands in place of a patch's line, by the patch's name.
+        instead: What stands in place of a patch's line, by the patch's name; None for nothing.
     """
-    rows = [first_line(base)]
+    rows: list[str | None] = [first_line(base)]
     for line in source.lines:
         entry = _ENTRY.match(line.strip())
         if not _BASE.match(line):
             rows.append(instead.get(entry["name"], line) if entry else line)
-    return "".join(f"{row}\n" for row in rows)
+    return "".join(f"{row}\n" for row in rows if row is not None)
 
 
 def read_series(text: str, *, where: str) -> SeriesFile:
