@@ -678,6 +678,27 @@ def test_a_commit_of_a_clone(
     assert "name a number (33303)" in bureau.near.run("add", "nowhere", status=2).err
 
 
+def test_a_commit_of_a_pull_request_that_was_merged(bureau: Bureau, tmp_path: Path) -> None:
+    """By its subject it is that one's, as if it were added by its number."""
+    forge, clone = bureau.forge, tmp_path / "clone"
+    change = {A: lines(1, 40, l7="seven"), "tests/test_a.py": "a = 2\n"}
+    head = forge.open(40101, "[Model] Edit a", [("Edit", change)])
+    forge.merge(40101)
+    git(tmp_path, "clone", "-q", str(forge.origin.served), "clone")
+    ran = bureau.near.run("add", f"{clone}@main")
+    commit = forge.rev("main")[:12]
+    assert f"{commit} is taken as #40101, which its subject names" in ran.err
+    assert "left out: tests/test_a.py (--all-files takes them)" in ran.out
+    assert bureau.series == ["40101-edit-a.patch"]
+    text = bureau.text("40101-edit-a.patch")
+    assert "\nSubject: [Model] Edit a\n" in text
+    assert "\nUpstream-PR: https://github.com/vllm-project/vllm/pull/40101\n" in text
+    for line in ('title = "[Model] Edit a"', 'state = "merged"', f'head = "{head}"'):
+        assert line in bureau.facts
+    bureau.near.run("check")
+    bureau.near.run("refresh")
+
+
 def test_a_commit_that_a_person_ported(bureau: Bureau, tmp_path: Path) -> None:
     """A commit whose trailers name a pull request is that one's, with its reviewed head."""
     clone = tmp_path / "clone"

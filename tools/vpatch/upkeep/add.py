@@ -8,20 +8,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vpatch.doors import files
-from vpatch.doors.git import Repo
-from vpatch.doors.git.topic import commits
 from vpatch.jobs import incoming
 from vpatch.jobs.bases.nearest import HEADS
 from vpatch.jobs.bases.store import init_store
 from vpatch.jobs.incoming import USUALLY_LEFT_OUT, Incoming, Terms
 from vpatch.upkeep.arrange import Change
+from vpatch.upkeep.clone import commit_in, numbered
 from vpatch.upkeep.replays import opened
 from vpatch.upkeep.rewrite import Form, rewrite
 from vpatch.upkeep.upstream import target_of
-from vpatch.values.errors import BadInputError, RefusedError
+from vpatch.values.errors import RefusedError
 from vpatch.values.mail import title_of
 from vpatch.values.patch import read_patch
-from vpatch.values.project import pull_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -145,20 +143,15 @@ class Add:
             return self._take(replays, taken, asked, learned)
 
     def commit(self, clone: Path, revision: str, asked: Asked) -> Added:
-        """Take a commit of a clone.
+        """Take a commit of a clone; a pull request that it is of is named in its message.
 
         Raises:
             BadInputError: There is none of that name.
             RefusedError: The series has it, or no patch can hold it.
         """
-        git_dir = Repo(clone, private=False).discovered(clone)
-        repo = Repo(git_dir, work_tree=clone, private=False)
-        oid = repo.resolve(f"{revision}^{{commit}}")
-        if oid is None:
-            hint = "name a commit, a branch or a tag of that clone"
-            raise BadInputError("no such commit", where=f"{clone}@{revision}", hint=hint)
-        (found,) = commits(repo, "-1", oid)
-        terms, learned = self._named(pull_in(found.message), asked, found.subject)
+        repo, found = commit_in(clone, revision)
+        number, found = numbered(found, self._upstream.say)
+        terms, learned = self._named(number, asked, found.subject, found.oid)
         with self._replays(repo.objects) as replays:
             taken = incoming.of_commit(replays.repo, found, terms, source=str(clone))
             return self._take(replays, taken, asked, learned, home=taken.home)
@@ -194,7 +187,7 @@ class Add:
         return patches[:at], patches[at:]
 
     def _named(
-        self, number: int | None, asked: Asked, subject: str
+        self, number: int | None, asked: Asked, subject: str, oid: str = ""
     ) -> tuple[Terms, dict[int, dict[str, Any]]]:
         """Return the terms for somebody's work by the pull request that it names, if any."""
         if number is None:
@@ -203,7 +196,10 @@ class Add:
         self._refuse_carried(number)
         state = self._upstream.state(number)
         terms = self._terms(number, asked, state, subject)
-        return terms, {number: self._learned(terms, state)}
+        learned = self._learned(terms, state)
+        if state and oid and state.merged_as == oid:
+            learned["head"] = state.head
+        return terms, {number: learned}
 
     def _terms(self, number: int, asked: Asked, state: PullState | None, subject: str) -> Terms:
         known = self._facts.get(number)
