@@ -7,14 +7,17 @@ import pty
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from environments import Environment
 from git_servers import until
 from index_servers import Gate, desk_with
 from silent_servers import Hole, Speaker, alive, silent
-from support import Desk, sdist
+from support import PYPROJECT, Desk, Project, sdist
+from wheels import Archive
 
 if TYPE_CHECKING:
     from typing import IO
@@ -118,3 +121,46 @@ def test_a_bar_says_it_on_a_terminal(desk: Desk) -> None:
     process.communicate(timeout=20)
     os.close(ours)
     gate.close()
+
+
+WAITING = """
+import os, sys
+from vllm.b import B
+
+def test_b():
+    # On the whole series, together with the other one, it does not wait.
+    if os.path.exists({hold!r}) and not any("pr101" in word for word in sys.argv):
+        open({gate!r}).read()
+    assert B == 2
+"""
+
+
+def test_a_proof_that_takes_long(desk: Desk, tmp_path: Path) -> None:
+    """The proof that is at work is named, and not the one alone that has ended."""
+    files = {"vllm/__init__.py": "", "vllm/a.py": "A = 1\n", "vllm/b.py": "B = 1\n"}
+    author = Project(tmp_path / "author", {"pyproject.toml": PYPROJECT, **files})
+    desk.index.add("0.16.0", sdist("0.16.0", files))
+    patches = {
+        "101-a.patch": author.patch("a", {"vllm/a.py": "A = 2\n"}),
+        "102-b.patch": author.patch("b", {"vllm/b.py": "B = 2\n"}),
+    }
+    smoke = desk.write_series("v0.16.0", patches).parent / "smoke"
+    smoke.mkdir()
+    (smoke / "test_pr101.py").write_text(
+        "from vllm.a import A\n\ndef test_a():\n    assert A == 2\n"
+    )
+    gate, hold = tmp_path / "gate", tmp_path / "hold"
+    (smoke / "test_pr102.py").write_text(WAITING.format(gate=str(gate), hold=str(hold)))
+    os.mkfifo(gate)
+    hold.touch()
+    env = Environment.made(tmp_path / "env")
+    env.install(Archive(files, version="0.16.0"))
+    (env.site / "tools.pth").write_text(str(Path(pytest.__file__).parent.parent))
+    process = started(desk, "smoke", "--python", str(env.root))
+    line = line_with(process.stderr, ": #101: proven")
+    assert line.startswith("still at it after ")
+    assert line.endswith(" s: #101: proven, now proving #102\n")
+    hold.unlink()
+    gate.write_text("go on")
+    process.communicate(timeout=60)
+    assert process.returncode == 0

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from vpatch.cli.session import Asked, Ready, Session
     from vpatch.doors.python import Installed
     from vpatch.values.base import Base
-    from vpatch.values.proof import Proof
+    from vpatch.values.patch import Patch
+    from vpatch.values.proof import Proof, TestRun
     from vpatch.values.shown import Shown
 
 _MANAGED = "build/env-<base>"
 _TIMEOUT = 300
 """Seconds that one test file may run on one tree."""
+_FEW = 3
+"""Proofs at work that are named one by one."""
 
 
 @click.command("smoke")
@@ -109,7 +112,7 @@ def command(
             return _weigh(session, asked, ready, runner, names, as_json=as_json)
         prover = Prover(ready.replay, ready.made, runner, package)
         proofs, shown = _prove(session, prover, names)
-        ran = prover.engine(runner.smoke / "engine") if engine else None
+        ran = _engine(prover) if engine else None
         _keep(session, shown)
         if junit:
             files.write(Path(junit), junit_xml(proofs))
@@ -245,13 +248,45 @@ def _prove(
     kept = session.folder.proofs()
     found = prover.runner.found
     wanted = names or [patch.name for patch in prover.replay.series.patches]
-    terminal = Terminal()
-    terminal.say(f"proving {len(wanted)} patches with {found.name} {found.version}")
-    proofs = prover.prove(
-        wanted, lambda proof: terminal.say(f"{show.label(proof)}: {proof.outcome}")
-    )
+    watch = _Watch(f"proving {len(wanted)} patches with {found.name} {found.version}")
+    proofs = prover.prove(wanted, watch.begun, watch.done)
     day = datetime.now(UTC).date()
     return proofs, list(shown_by(proofs, prover.replay, kept, found, day))
+
+
+def _engine(prover: Prover) -> TestRun:
+    Terminal().say("running the tests of patches/smoke/engine on the whole series")
+    return prover.engine(prover.runner.smoke / "engine")
+
+
+class _Watch:
+    """Says what became of each proof, and keeps in mind which are at work.
+
+    Args:
+        first: What is said before all of them.
+    """
+
+    def __init__(self, first: str) -> None:
+        self._terminal = Terminal()
+        self._at_work: dict[str, str] = {}
+        self._terminal.say(first)
+
+    def begun(self, patch: Patch) -> None:
+        """Note that a patch's proof begins."""
+        self._at_work[patch.name] = show.label(patch)
+        self._note()
+
+    def done(self, proof: Proof) -> None:
+        """Say what one showed."""
+        del self._at_work[proof.name]
+        self._terminal.say(f"{show.label(proof)}: {proof.outcome}")
+        self._note()
+
+    def _note(self) -> None:
+        names = list(self._at_work.values())
+        if names:
+            more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+            self._terminal.note(f"now proving {', '.join(names[:_FEW])}{more}")
 
 
 def _keep(session: Session, shown: list[Shown]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vpatch.doors.git import Repo
     from vpatch.jobs.smoke.runner import Runner
+    from vpatch.values.patch import Patch
     from vpatch.values.verdict import Replay
 
 
@@ -34,11 +35,17 @@ class Prover:
     package: str
     workers: int = os.cpu_count() or 1
 
-    def prove(self, names: Iterable[str], done: Callable[[Proof], None]) -> list[Proof]:
+    def prove(
+        self,
+        names: Iterable[str],
+        begun: Callable[[Patch], None],
+        done: Callable[[Proof], None],
+    ) -> list[Proof]:
         """Prove some patches of the series.
 
         Args:
             names: File names of the patches.
+            begun: Called with each patch as its proof begins.
             done: Called with each proof as it is ready.
 
         Returns:
@@ -57,7 +64,14 @@ class Prover:
             ]
             # First in the queue, so that whoever waits for it waits for what has begun.
             together = pool.submit(self._together, asked, trees)
-            jobs = [pool.submit(self._one, number, trees, together, done) for number in asked]
+
+            def one(number: int) -> Proof:
+                begun(self.replay.results[number].patch)
+                proof = self._proof(number, trees, together)
+                done(proof)
+                return proof
+
+            jobs = [pool.submit(one, number) for number in asked]
             try:
                 return [job.result() for job in jobs]
             except BaseException:
@@ -97,17 +111,6 @@ class Prover:
             cases = tuple(case for case in run.cases if case.module == test.stem)
             found[test] = replace(run, cases=cases, seconds=run.seconds / len(tests))
         return found
-
-    def _one(
-        self,
-        number: int,
-        trees: dict[int, Path],
-        together: Future[dict[Path, TestRun]],
-        done: Callable[[Proof], None],
-    ) -> Proof:
-        proof = self._proof(number, trees, together)
-        done(proof)
-        return proof
 
     def _proof(
         self, number: int, trees: dict[int, Path], together: Future[dict[Path, TestRun]]
