@@ -335,7 +335,30 @@ def test_rename_without_change(upstream: Upstream, author: Project, old: Base) -
 
     assert one(upstream, patch, old).verdict is Verdict.CLEAN
     assert one(upstream, patch, done).verdict is Verdict.LANDED
-    assert one(upstream, patch, gone).verdict is Verdict.CONFLICT
+    found = one(upstream, patch, gone)
+    assert found.verdict is Verdict.CONFLICT
+    assert found.cause == "vllm/a.py is not in v0.18.0"
+
+
+def test_the_cause_is_another_file(upstream: Upstream, author: Project, old: Base) -> None:
+    """Where a file is gone that it renames, that is the cause, and no hunk that has a place."""
+
+    new = {"vllm/b.py": lines(100, 130, l105="five"), "vllm/new.py": "new\n"}
+    patch = author.patch("move", {"vllm/a.py": None, "vllm/z.py": TEXT, **new})
+    gone = upstream.release(NEW, {"vllm/b.py": lines(100, 130)})
+    found = one(upstream, patch, gone)
+    assert found.verdict is Verdict.CONFLICT
+    assert found.cause == "vllm/a.py is not in v0.17.0"
+    assert verdicts(found) == ["clean", "clean"]
+
+    moved = upstream.release("v0.18.0", {"vllm/core/a.py": TEXT, "vllm/new.py": "other\n"})
+    causes = one(upstream, patch, moved).cause.split("; ")
+    where = "its content is in vllm/core/a.py, where the change has no place"
+    assert causes == [
+        "vllm/b.py is not in v0.18.0, and its lines are in no other file",
+        f"vllm/a.py is not in v0.18.0: {where}",
+        "vllm/new.py is to be new, and is there in v0.18.0 with other content",
+    ]
 
 
 def test_mode_change(upstream: Upstream, author: Project, old: Base) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vpatch.values.patch import Patch
     from vpatch.values.verdict import Result
 
+_NOWHERE = ", and its lines are in no other file"
 _ASKED = 3
 """Lines of a hunk that are looked for in other files."""
 
@@ -110,26 +111,41 @@ def _each(patch: Patch, result: Result) -> Iterator[tuple[FileDiff, Hunk, Verdic
 
 
 def cause_of(attempt: Attempt) -> str:
-    """Say, for each file, which hunks have no place and where their lines are."""
-    files = {id(case.file): case.file for case in attempt.open}
+    """Say, for each file, which hunks have no place and where their lines are.
+
+    What lacks its source comes first: it may be why the rest has no place.
+    """
+    gone = lacking(attempt)
+    files = {id(file): file for file in (*gone, *(case.file for case in attempt.open))}
     lost = {key: [case for case in attempt.open if id(case.file) == key] for key in files}
-    return "; ".join(_reason(attempt, file, lost[key]) for key, file in files.items())
+    reasons = [_reason(attempt, file, lost[key]) for key, file in files.items()]
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
+
+
+def lacking(attempt: Attempt) -> list[FileDiff]:
+    """Return the files that are to be changed or renamed and are not there."""
+    wanted = {id(file) for file in (*attempt.undone, *(case.file for case in attempt.open))}
+    return [
+        file
+        for file in attempt.patch.files
+        if id(file) in wanted and file.old and file.old not in attempt.state
+    ]
 
 
 def _reason(attempt: Attempt, file: FileDiff, lost: Sequence[Case]) -> str:
     name = attempt.setting.base.name
     path = file.old or file.new or ""
     if file.old is None:
-        return f"{path} is to be new, and is there in {name} with other content"
+        # Where nothing is in its way, what is stands elsewhere in the patch.
+        there = path in attempt.state
+        return f"{path} is to be new, and is there in {name} with other content" * there
     if path not in attempt.state:
         to = attempt.renamed(file) if attempt.setting.brief else moved_to(attempt, file)
-        return (
-            f"{path} is not in {name}: its content is in {to}, where the change has no place"
-            if to
-            else f"{path} is not in {name}"
-            if attempt.setting.brief
-            else f"{path} is not in {name}, and its lines are in no other file"
-        )
+        if to:
+            where = f"its content is in {to}, where the change has no place"
+            return f"{path} is not in {name}: {where}"
+        nowhere = "" if attempt.setting.brief or not file.hunks else _NOWHERE
+        return f"{path} is not in {name}{nowhere}"
     numbers = ", ".join(str(case.number + 1) for case in lost)
     starts = ", ".join(str(case.hunk.old_start) for case in lost)
     hunks, lines = ("hunks", "lines") if len(lost) > 1 else ("hunk", "line")

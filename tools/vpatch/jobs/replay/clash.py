@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.doors.git import Sides, merge_marked
 from vpatch.jobs.replay.attempt import Placement, difference, refused
-from vpatch.jobs.replay.blame import cause_of
+from vpatch.jobs.replay.blame import cause_of, lacking
 from vpatch.jobs.replay.merge import ancestor_of, made_at_home, settle
 from vpatch.values.paths import encode, parents
 from vpatch.values.scope import Module
@@ -41,13 +41,7 @@ def conflict(attempt: Attempt) -> Placement:
     elif not attempt.fits_ancestor:
         note = _NOT_AT_HOME
     else:
-        lost = attempt.open
-        for case in lost:
-            settle(attempt, case)
-        if not attempt.open:
-            # Each merges alone and not together: all of them are in conflict.
-            for case in lost:
-                case.verdict = None
+        _settle_each(attempt)
     cause = cause_of(attempt)
     if cause and note:
         cause = f"{cause} ({note})"
@@ -60,6 +54,23 @@ def conflict(attempt: Attempt) -> Placement:
         return placement
     key = _key(attempt, _told(attempt, found))
     return _solved(attempt, placement, key, lambda: _clash(attempt, found, key))
+
+
+def _settle_each(attempt: Attempt) -> None:
+    """Give a verdict to each hunk that would have a place by itself."""
+    lost = attempt.open
+    for case in lost:
+        settle(attempt, case)
+    if lacking(attempt):
+        # No merge goes through without that file, and tells nothing of what fits as it is.
+        for case in attempt.open:
+            if case.fit and not case.there:
+                verdict = Verdict.OFFSET if case.fit.offset else Verdict.CLEAN
+                case.settle(verdict, case.fit.line)
+    elif not attempt.open:
+        # Each merges alone and not together: all of them are in conflict.
+        for case in lost:
+            case.verdict = None
 
 
 def _may_be_solved(attempt: Attempt) -> bool:
