@@ -148,6 +148,59 @@ def test_a_merge_with_more_than_main(bureau: Bureau) -> None:
     assert "pushed" not in bureau.near.run("refresh").out
 
 
+def broken(bureau: Bureau, number: int, *paths: str) -> None:
+    """Release what no change to some files fits, under a number of v0."""
+    bureau.forge.land("Break", {path: lines(1, 40, l20="theirs") for path in paths})
+    bureau.forge.release(f"v0.{number}.0")
+    bureau.near.run("bases", "--fetch", f"v0.{number}.0")
+
+
+def three(bureau: Bureau) -> list[str]:
+    """Carry a pull request in three parts, of which the last needs the second."""
+    first: Commits = [("zero", {A: lines(1, 40, l20="z")})]
+    rest = [*parts()[:1], ("two", {B: lines(1, 40, l20="two")})]
+    bureau.near.run("drop", "40102")
+    bureau.forge.open(40103, "Three", first + rest)
+    bureau.add("40103", "--split-commits")
+    return bureau.series
+
+
+def test_the_part_without_a_place_is_explained(bureau: Bureau) -> None:
+    """Not the last one, which has its place: what is said of the whole is no other."""
+    zero, *_ = three(bureau)
+    broken(bureau, 17, A)
+    ran = bureau.near.run("explain", "40103", "--base", "v0.17.0", status=1)
+    assert ran.out.startswith(f"{zero} has no place on v0.17.0: conflict, 1 of 1 hunks\n")
+    assert "has a place" not in ran.out
+    found = bureau.near.json("explain", "40103", "--base", "v0.17.0", status=1)
+    assert (found["name"], found["ok"], found["others"]) == (zero, False, [])
+
+
+def test_all_parts_without_a_place_are_explained(bureau: Bureau) -> None:
+    """One behind the other, each by its file; a part that needs another one names that."""
+    zero, one, two = three(bureau)
+    broken(bureau, 17, A, B)
+    ran = bureau.near.run("explain", "40103", "--base", "v0.17.0", status=1)
+    told = ran.out.splitlines()
+    said = [f"{name} has no place on v0.17.0: conflict, 1 of 1 hunks" for name in (zero, one)]
+    said += [f"{two} has no place on v0.17.0 only because an earlier patch has none"]
+    assert [line for line in told if "has no place" in line] == said
+    assert told[-2:] == [said[-1], f"explain {one} first"]
+    found = bureau.near.json("explain", "40103", "--base", "v0.17.0", status=1)
+    assert [found["name"], *(other["name"] for other in found["others"])] == [zero, one, two]
+    ran = bureau.near.run("explain", zero, "--base", "v0.17.0", status=1)
+    assert "hunk 1" in ran.out
+    assert one not in ran.out
+
+
+def test_parts_that_have_their_places(bureau: Bureau) -> None:
+    """Each of them is told of, and that is good."""
+    names = three(bureau)
+    ran = bureau.near.run("explain", "40103", "--base", "v0.16.0")
+    assert ran.out.splitlines() == [f"{name} has a place on v0.16.0: clean" for name in names]
+    assert bureau.near.json("explain", "40103", "--base", "v0.16.0")["ok"] is True
+
+
 def test_parts_that_move_up(bureau: Bureau) -> None:
     """A file that is in the series still is not told of as gone, nor after a drop."""
     zero: Commits = [("zero", {A: lines(1, 40, l7="zero")})]

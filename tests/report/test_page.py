@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import expect
 
 from pages import HOSTILE, LONG, SHOWN, html_of, page_of, parted
 from vpatch.upkeep.nightly import Noted
+from vpatch.values.patch import read_patch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,6 +114,22 @@ def test_each_base_shows_the_series_that_serves_it(reader: Reader, both: Path) -
     panel.locator("summary").first.click()
     panel.locator("summary").first.click()
     expect(does.locator(".change .text.old")).to_have_text("line 15")
+
+
+def test_a_pull_request_in_parts(reader: Reader, tmp_path: Path) -> None:
+    """Each part is a row; what to type for more names its file, since no number does."""
+    whole = page_of(3, 7)
+    (one,) = whole.served
+    first, second, third = whole.patches
+    part = read_patch(second.name, second.raw.replace(b"1001", b"1000"))
+    served = replace(one, patches=(first, part, third))
+    split = replace(whole, patches=served.patches, served=(served,))
+    page = reader.open(written(tmp_path, html_of(split)))
+    panel = page.get_by_role("dialog")
+    for key, asked in (("1000", first.name), (part.name, part.name), ("1002", "1002")):
+        page.locator(f'tr[data-key="{key}"] button.conflict').first.click()
+        expect(panel).to_contain_text(f"vpatch explain {asked} --base v0.")
+        panel.get_by_role("button", name="Close").click()
 
 
 def test_an_empty_cell_says_why(reader: Reader, both: Path) -> None:

@@ -238,14 +238,23 @@ class Session:
 
 
 def patch_named(series: Series, name: str) -> str:
-    """Return the file name of the patch that a user means.
+    """Return the file name of the patch that a user means; of several, the last.
+
+    Raises:
+        BadInputError: There is none.
+    """
+    return patches_named(series, name)[-1]
+
+
+def patches_named(series: Series, name: str) -> list[str]:
+    """Return the file names of the patches that a user means: a pull request may be in parts.
 
     Args:
         series: The series.
         name: ``33303``, ``#33303``, its address, or a file name.
 
     Raises:
-        BadInputError: There is none. Of several patches of one pull request, the last is meant.
+        BadInputError: There is none.
     """
     number = name.rstrip("/").rpartition("/")[2].removeprefix("#")
     found = [
@@ -256,7 +265,7 @@ def patch_named(series: Series, name: str) -> str:
     if not found:
         there = ", ".join(f"#{p.pr}" if p.pr else p.name for p in series.patches)
         raise BadInputError("no such patch", where=name, hint=f"the series has {there}")
-    return found[-1]
+    return found
 
 
 class Terminal:

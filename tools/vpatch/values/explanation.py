@@ -151,6 +151,8 @@ class Explanation:
     """The earlier patches whose failure is the only reason that this one fails."""
     asked: tuple[tuple[str, Verdict], ...] = ()
     """The releases and commits that were asked, in order, with the patch's verdict there."""
+    in_parts: frozenset[int] = frozenset()
+    """The pull requests of the series that are in parts, which go by their files' names."""
     notes: tuple[str, ...] = ()
     """What could not be found out, and why."""
 

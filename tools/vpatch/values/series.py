@@ -7,6 +7,7 @@ The file is quilt's ``series``: ``NAME [-pN] [-R] [# note]``, ``-p1`` where noth
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,12 @@ class Series:
         """Return the series up to and with the patch of this name."""
         names = [patch.name for patch in self.patches]
         return Series(self.base, self.patches[: names.index(name) + 1])
+
+
+def in_parts(patches: Iterable[Patch]) -> frozenset[int]:
+    """Return the pull requests that several of some patches carry: no number names one."""
+    carried = Counter(patch.pr for patch in patches if patch.pr)
+    return frozenset(number for number, count in carried.items() if count > 1)
 
 
 def dropped(name: str, number: int | None, day: date, why: str) -> str:

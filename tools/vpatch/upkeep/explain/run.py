@@ -9,7 +9,7 @@ from vpatch.upkeep.explain.hunks import Hunks
 from vpatch.upkeep.explain.timeline import Timeline, result_of, untouched
 from vpatch.values.errors import VpatchError
 from vpatch.values.explanation import Explanation
-from vpatch.values.series import Series
+from vpatch.values.series import Series, in_parts
 
 if TYPE_CHECKING:
     from vpatch.upkeep.replays import Replays
@@ -43,7 +43,8 @@ def explain(
     setting = replays.setting(short, base)
     result = result_of(untouched(setting), name)
     own = series.base.name if series.base else "unknown"
-    plain = Explanation(base, own, result, asked=((base.name, result.verdict),))
+    asked = ((base.name, result.verdict),)
+    plain = Explanation(base, own, result, asked=asked, in_parts=in_parts(series.patches))
     if result.verdict.good:
         return plain
     home = setting.home()
@@ -63,8 +64,8 @@ def explain(
     if setting.solutions:
         solved = result_of(replays.replay(short, base), name)
         found = replace(found, solved=solved if solved.verdict.good else None)
-    asked, notes = tuple(timeline.asked), tuple(dict.fromkeys(timeline.notes))
-    return replace(found, asked=asked, notes=notes)
+    notes = tuple(dict.fromkeys(timeline.notes))
+    return replace(found, asked=tuple(timeline.asked), notes=notes)
 
 
 def relevant(series: Series, name: str) -> Series:

@@ -34,7 +34,7 @@ def lines(found: Explanation, width: int = 80) -> Iterator[str]:
 
 
 def _lines(found: Explanation, width: int) -> Iterator[str]:
-    label, base = _label(found.result.patch), found.base.name
+    label, base = _label(found.result.patch, found), found.base.name
     verdict, cause = found.result.verdict, found.result.cause
     if verdict.good:
         yield f"{label} has a place on {base}: {verdict.value}"
@@ -44,7 +44,7 @@ def _lines(found: Explanation, width: int) -> Iterator[str]:
         yield from _reasons(cause, width)
     elif found.roots:
         yield f"{label} has no place on {base} only because an earlier patch has none"
-        yield from (f"explain {_label(root)} first" for root in found.roots)
+        yield from (f"explain {_label(root, found)} first" for root in found.roots)
     else:
         yield from _conflict(found, width)
     if found.solved:
@@ -63,8 +63,8 @@ def _missing(found: Explanation) -> Iterator[str]:
         yield "what was not asked is not at hand: vpatch bases --fetch NAME brings it"
 
 
-def _label(patch: Patch) -> str:
-    return f"#{patch.pr}" if patch.pr else patch.name
+def _label(patch: Patch, found: Explanation) -> str:
+    return f"#{patch.pr}" if patch.pr and patch.pr not in found.in_parts else patch.name
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
@@ -84,7 +84,8 @@ def _reasons(cause: str, width: int) -> Iterator[str]:
 
 
 def _conflict(found: Explanation, width: int) -> Iterator[str]:
-    label, base, verdict = _label(found.result.patch), found.base.name, found.result.verdict
+    label, base = _label(found.result.patch, found), found.base.name
+    verdict = found.result.verdict
     lost = f"{len(found.hunks)} of {len(found.result.hunks)} hunks" if found.hunks else ""
     by_itself = ", by itself" if found.solved else ""
     said = ", ".join(filter(None, (verdict, lost)))

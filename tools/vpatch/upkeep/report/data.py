@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from vpatch.upkeep.report.facing import lost_in
 from vpatch.upkeep.report.page import label
 from vpatch.values.paths import decode, printable
+from vpatch.values.series import in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,10 +54,11 @@ def _results(
 ) -> Iterator[tuple[tuple[str, str], int]]:
     """Yield by base and patch the number of each result of a series."""
     labels = {patch.name: label(patch) for patch in one.patches}
+    parts = in_parts(one.patches)
     for at, patch in enumerate(one.patches):
         column = {base: row[at] for base, row in one.rows.items()}
         breaks = _breaks(one.series, column)
-        number = patches.add(_patch(patch, texts))
+        number = patches.add(_patch(patch, texts, parts))
         for base, cell in column.items():
             faces = [
                 _face(face, texts) if face else None
@@ -97,9 +100,11 @@ def _row(page: Page, patch: Patch) -> dict[str, Any]:
     }
 
 
-def _patch(patch: Patch, texts: _Pool) -> dict[str, Any]:
+def _patch(patch: Patch, texts: _Pool, parts: frozenset[int]) -> dict[str, Any]:
+    own = patch.pr and patch.pr not in parts
     return {
         "name": printable(patch.name),
+        "asked": str(patch.pr) if own else quote(printable(patch.name)),
         "hunks": [
             {
                 "path": printable(file.path),

@@ -147,7 +147,7 @@ function show(row, column) {
     if (text) parts.push(make("h3", {}, title), make("p", {}, text));
   }
   if (result.hunks?.some(isLost)) {
-    const asking = `vpatch explain ${keys[row]} --base ${base} --series ${data.series[column]}`;
+    const asking = `vpatch explain ${data.patches[result.patch].asked} --base ${base} --series ${data.series[column]}`;
     parts.push(make("h3", {}, "Which commit broke it, and where its lines went"), make("code", {}, asking));
   }
   panel.replaceChildren(...parts);
