@@ -15,6 +15,11 @@ SQUASH = "1234567890abcdef1234567890abcdef12345678"
     ("title", "text", "relation"),
     [
         ('Revert "[Perf] Copy (#35442)"', "", "reverts it"),
+        ('Reland "Copy"', "Relands #35442, which was reverted in #40300", "brings it back"),
+        ('Reapply "Copy (#35442)" (#40300)', "", "brings it back"),
+        ('[Core] Re-land "Fix copy (#35442)"', "", "brings it back"),
+        ('Revert "Revert "Copy (#35442)" (#40300)"', "", "brings it back"),
+        ("Undo", "Reverts #35442 until it can be relanded", "reverts it"),
         ("Undo", "This reverts commit 1234567890abcdef1234567890abcdef12345678.", "reverts it"),
         (
             "Fix race",
@@ -52,6 +57,26 @@ def test_what_its_own_thread_says() -> None:
     found = candidates(34863, "", [Remark(None, "", text) for text in said], PROJECT)
     assert [(one.pr, one.relation) for one in found] == [(39418, "replaces it")]
     assert found[0].said == "Superseded by #39418, thanks!"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Closing in favor of #40111, see also #1", {40111: "replaces it"}),
+        ("See #1; closing, as #40111 does it better", {40111: "replaces it"}),
+        ("Closing, see #40111", {40111: "replaces it"}),
+        ("#40111, which was merged, replaces this (cc #1)", {40111: "replaces it"}),
+        ("Fixed by #14, #15 and also #16 (unlike #1)", dict.fromkeys((14, 15, 16), "fixes it")),
+        (
+            "Reverted in #40300 and relanded in #40301, after #9",
+            {40301: "brings it back", 40300: "reverts it", 9: "follows it up"},
+        ),
+    ],
+)
+def test_a_word_is_of_the_numbers_beside_it(text: str, found: dict[int, str]) -> None:
+    """What a comment says of one pull request holds for no other that it names by the way."""
+    told = candidates(34863, "", [Remark(None, "", text)], PROJECT)
+    assert [(one.pr, one.relation) for one in told] == list(found.items())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 # The strongest first. Each says what the other one does to the pull request in question.
 _RELATIONS = (
+    (
+        "brings it back",
+        # Who reverts something may say that it is to land again.
+        re.compile(
+            r"^(?:(?!\brevert).)*\bre-?(?:land|appl(?:y|ie)|instat)|\brevert\W+revert",
+            re.IGNORECASE,
+        ),
+    ),
     ("reverts it", re.compile(r"\brevert", re.IGNORECASE)),
     (
         "replaces it",
@@ -36,6 +44,10 @@ _REFERENCE = re.compile(
     r"|(?<![\w./-])(?P<name>[\w.-]+/[\w.-]+)?#)(?P<number>[1-9][0-9]{0,8})\b"
 )
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+|[\r\n]+")
+_CLAUSES = re.compile(r"[,;()]|\s(?:and|but|then)\s")
+_BY_THE_WAY = re.compile(r"\b(?:see|cc|cf|unlike|like|related)\b", re.IGNORECASE)
+_FILLERS = {"also", "or", "plus", "both", "by", "in", "with", "pr", "prs"}
+"""Words that a list of numbers may have between them."""
 _COMMIT = re.compile(r"\b[0-9a-f]{10,40}\b")
 _LONGEST = 160
 """Characters of a sentence that are quoted."""
@@ -95,19 +107,49 @@ def _of_remark(
 ) -> Iterator[Candidate]:
     for line in _SENTENCES.split(f"{remark.title}\n{remark.text}"):
         named = set(_named(line, project))
-        relation = next(name for name, words in _RELATIONS if words.search(line))
+        relation = _relation(line)
         said = title_of(line)
         said = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
         if remark.by is None:
             # In a thread of its own, many numbers fall that lead nowhere.
-            if relation != _MENTIONS:
-                yield from (Candidate(pr, "", relation, said) for pr in named - {number})
+            for clause, each in _said_in(line):
+                if each != _MENTIONS:
+                    others = set(_named(clause, project)) - {number}
+                    yield from (Candidate(pr, "", each, said) for pr in others)
         elif (
             remark.by != number
             and (number in named or _names(line, merged_as))
             and (remark.merged or relation != _MENTIONS)
         ):
             yield Candidate(remark.by, title_of(remark.title), relation, said)
+
+
+def _relation(text: str) -> str:
+    return next(name for name, words in _RELATIONS if words.search(text))
+
+
+def _said_in(line: str) -> Iterator[tuple[str, str]]:
+    """Yield the clauses of a sentence, and what each says of the numbers in it.
+
+    A clause without a word of its own takes that of the one before, if it goes on with its
+    numbers, or if no number had one yet: "closing, see #7".
+    """
+    whole, before, told = _relation(line), "", False
+    for clause in _CLAUSES.split(line):
+        own = _relation(clause)
+        if own != _MENTIONS:
+            before = own
+        elif before and (not told or _is_list(clause)):
+            own = before
+        elif not before and not _BY_THE_WAY.search(clause):
+            own = whole
+        told = told or (own != _MENTIONS and bool(_REFERENCE.search(clause)))
+        yield clause, own
+
+
+def _is_list(clause: str) -> bool:
+    """Whether a clause is numbers alone."""
+    return set(re.findall(r"[a-z]+", _REFERENCE.sub("", clause).lower())) <= _FILLERS
 
 
 def _named(line: str, project: str) -> Iterator[int]:
