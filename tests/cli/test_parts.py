@@ -148,6 +148,18 @@ def test_a_merge_with_more_than_main(bureau: Bureau) -> None:
     assert "pushed" not in bureau.near.run("refresh").out
 
 
+def test_another_series_with_the_same_parts(bureau: Bureau) -> None:
+    """It carries them at the same head: that the first part is of an earlier commit is none."""
+    bureau.forge.release("v0.17.0")
+    bureau.near.run("rebase", "--onto", "v0.17.0")
+    bureau.near.run("check", "--fix")
+    (found,) = bureau.near.json("refresh", "--base", "v0.16.0")["pulls"]
+    assert found["elsewhere"] == []
+    bureau.forge.push(40102, [("three", {A: lines(1, 40, l7="three")})])
+    (found,) = bureau.near.json("refresh", "--base", "v0.16.0", status=1)["pulls"]
+    assert found["elsewhere"] == ["v0.17.0"]
+
+
 def broken(bureau: Bureau, number: int, *paths: str) -> None:
     """Release what no change to some files fits, under a number of v0."""
     bureau.forge.land("Break", {path: lines(1, 40, l20="theirs") for path in paths})

@@ -144,15 +144,16 @@ def _elsewhere(session: Session, sheet: Sheet, found: list[News]) -> dict[int, l
     """Return the other series that carry each at another head than its own."""
     folder = session.folder
     names = [name for name in folder.names() if name != sheet.name]
-    others = {name: folder.series(name).patches for name in names}
+    # Of one in parts, the last has the head.
+    heads = {
+        name: {patch.pr: patch.taken_from for patch in folder.series(name).patches}
+        for name in names
+    }
     return {
         news.number: [
             name
-            for name, patches in others.items()
-            if any(
-                patch.pr == news.number and patch.taken_from not in ("", news.head)
-                for patch in patches
-            )
+            for name, taken in heads.items()
+            if taken.get(news.number, "") not in ("", news.head)
         ]
         for news in found
     }
