@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vpatch.doors import files
 from vpatch.upkeep.arrange import told_facts
 from vpatch.upkeep.nightly.home import FACTS
+from vpatch.values.errors import FormatError
 from vpatch.values.facts import read_facts
 from vpatch.values.paths import decode
 
@@ -57,8 +58,11 @@ def _kept(
     committed: dict[int, PullRequest], learned: tuple[bytes, bytes]
 ) -> dict[int, PullRequest]:
     """Return what the last night knew of those that it found as they are committed now."""
-    where = f"{FACTS} of the last night"
-    found, left = (read_facts(decode(raw), where=where) for raw in learned)
+    try:
+        found, left = (read_facts(decode(raw), where=FACTS) for raw in learned)
+    except FormatError:
+        # Broken then, it was left as it was: that night learned nothing.
+        return {}
     return {
         number: left[number]
         for number, own in committed.items()

@@ -10,6 +10,7 @@ from vpatch.doors import files
 from vpatch.upkeep.check import page, page_of
 from vpatch.upkeep.nightly.bases import bring_kept, find_bases
 from vpatch.upkeep.nightly.begin import home_of
+from vpatch.upkeep.nightly.broken import look_at_files
 from vpatch.upkeep.nightly.carry import carry
 from vpatch.upkeep.nightly.proofs import remember, tell_proofs
 from vpatch.upkeep.nightly.pulls import NOWHERE, look_at_pulls
@@ -61,6 +62,7 @@ class Night:
         _clear(self._place)
         self.root = self._home.lay(self._place)
         """The tree of the night."""
+        self.diary.tree = str(self.root)
         self.commit = ""
         """The commit that has its work once it is told; empty where none was needed."""
         self.pushed = False
@@ -79,6 +81,7 @@ class Night:
             The bases that were looked at, and those of the kept series, for the page.
         """
         folder, bases, diary = means.folder, means.bases, self.diary
+        look_at_files(folder, diary)
         found = find_bases(bases, asked, diary, means.upstream.pulls)
         # Before any replay: what became of a patch may rest on the releases at hand.
         kept = bring_kept(folder, bases, found, diary)

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vpatch.jobs.changeset import Changeset
-from vpatch.upkeep.accept import Accept
-from vpatch.upkeep.arrange import sheet_of
+from vpatch.upkeep.arrange import Sheet, told_facts
 from vpatch.upkeep.followups import HISTORY
+from vpatch.upkeep.nightly.home import FACTS
 from vpatch.upkeep.nightly.learned import standing
 from vpatch.upkeep.nightly.seen import PullSeen
 from vpatch.upkeep.outlook import Outlook
 from vpatch.upkeep.refresh import Refresh
+from vpatch.values.base import Base
 from vpatch.values.commit import DIGITS
+from vpatch.values.errors import VpatchError
 from vpatch.values.facts import ENDED
 from vpatch.values.followups import STRONGEST
+from vpatch.values.patch import number_in
+from vpatch.values.series import SeriesFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from vpatch.jobs.folder import Folder
     from vpatch.upkeep.news import News
     from vpatch.upkeep.nightly.means import Means
     from vpatch.upkeep.nightly.seen import Diary
-    from vpatch.values.errors import VpatchError
+    from vpatch.values.facts import PullRequest
     from vpatch.values.followups import Candidate
+    from vpatch.values.patch import Patch
 
 _STATES = {
     "merged": "was merged",
@@ -40,40 +47,76 @@ NOWHERE = "upstream's pull requests"
 def look_at_pulls(means: Means, learned: tuple[bytes, bytes] | None, diary: Diary) -> None:
     """Ask for all pull requests, and write what was learned to ``upstream.toml``.
 
-    What authors pushed is told, and never taken: somebody is to read it first.
+    What authors pushed is told, and never taken: somebody is to read it first. A file of the
+    project that cannot be read hides what it names, and no more.
 
     Args:
         means: What the night works with.
         learned: The facts that the last night found and left; None where all is merged.
         diary: What is seen.
     """
-    folder, bases, upstream = means.folder, means.bases, means.upstream
     diary.new.pulls = dict(diary.old.pulls)
-    with diary.looking_at(_WHAT), standing(folder, learned) as answered:
-        sheet = sheet_of(
-            folder, bases, folder.serving(folder.config().base or folder.newest()), bring=False
-        )
-        facts = folder.facts()
-        numbers = list(dict.fromkeys([*(p.pr for p in sheet.patches if p.pr), *facts]))
-        if not numbers:
-            return
-        kept = Outlook.at(means.outlook)
-        before = dict(kept.follow_ups)
-        refresh = Refresh(facts, bases, sheet, upstream, kept)
-        found = refresh.look(numbers)
-        _tell(found, refresh, kept, [patch.pr for patch in sheet.patches], diary)
-        _keep(kept, before, means.outlook, diary.say)
-        with diary.looking_at(HISTORY):
-            if unread := refresh.unread.get(HISTORY):
-                diary.failed(HISTORY, unread)
-        taken = Accept(folder, bases, sheet, upstream).take(found, accept=False)
-        changes = Changeset(folder.root, diary.say)
-        with changes.held():
-            changes.put(taken.contents)
-        answered.update(news.number for news in found if news.state)
+    facts = _facts(means.folder, diary)
+    with diary.looking_at(_WHAT):
+        if facts is None:
+            _ask(means, {}, diary)
+        else:
+            with standing(means.folder, learned) as answered:
+                found = _ask(means, facts, diary)
+                _write(means.folder, found, diary.say)
+                answered.update(news.number for news in found if news.state)
     if _WHAT in diary.new.failures:
         one_by_one = [what for what in diary.old.failures if what.startswith("#")]
         diary.unasked(*one_by_one, _ALL, NOWHERE, HISTORY)
+
+
+def _facts(folder: Folder, diary: Diary) -> dict[int, PullRequest] | None:
+    """Return what is known of each; None where that cannot be read."""
+    with diary.looking_at("pull requests that are only watched"):
+        return folder.facts()
+    return None
+
+
+def _ask(means: Means, facts: dict[int, PullRequest], diary: Diary) -> list[News]:
+    """Ask for those that are carried or known, and tell what is new."""
+    sheet = _sheet(means.folder)
+    numbers = list(dict.fromkeys([*(p.pr for p in sheet.patches if p.pr), *facts]))
+    if not numbers:
+        return []
+    kept = Outlook.at(means.outlook)
+    before = dict(kept.follow_ups)
+    refresh = Refresh(facts, means.bases, sheet, means.upstream, kept)
+    found = refresh.look(numbers)
+    # One whose patch cannot be read is carried all the same.
+    named = {entry.name: number_in(entry.name) for entry in sheet.file.entries}
+    carried = [*(named | {patch.name: patch.pr for patch in sheet.patches}).values()]
+    _tell(found, refresh, kept, carried, diary)
+    _keep(kept, before, means.outlook, diary.say)
+    with diary.looking_at(HISTORY):
+        if unread := refresh.unread.get(HISTORY):
+            diary.failed(HISTORY, unread)
+    return found
+
+
+def _sheet(folder: Folder) -> Sheet:
+    """Return the series for the project's base, as far as it can be read."""
+    name = folder.serving(folder.config().base or folder.newest())
+    patches: dict[str, Patch] = {}
+    file = SeriesFile(None, (), ())
+    with suppress(VpatchError):
+        file = folder.series_file(name)
+    for entry in file.entries:
+        with suppress(VpatchError):
+            patches[entry.name] = folder.patch(folder.path_of(name), entry)
+    return Sheet(name, Base(name, "", ""), "", file, tuple(patches.values()))
+
+
+def _write(folder: Folder, found: Sequence[News], say: Callable[[str], None]) -> None:
+    """Write what was learned."""
+    learned = {news.number: news.learned for news in found if news.known}
+    changes = Changeset(folder.root, say)
+    with changes.held():
+        changes.put(folder.changed({FACTS: told_facts(folder, learned).encode()}))
 
 
 def _keep(

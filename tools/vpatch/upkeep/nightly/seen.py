@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 _SCHEMA = 1
 _FOR_PEOPLE = frozenset(
-    ("conflict", "misplaced", "pushed", "follow-up", "closed", "unproven", "needed")
+    (
+        "broken",
+        "closed",
+        "conflict",
+        "follow-up",
+        "misplaced",
+        "needed",
+        "pushed",
+        "unproven",
+    )
 )
 """Kinds of news that want a person."""
 
@@ -141,6 +150,18 @@ class Seen:
         return (json.dumps(kept, indent=1, sort_keys=True) + "\n").encode()
 
 
+@dataclass
+class Broken:
+    """A file of the project that cannot be read."""
+
+    text: str
+    """What is told of it."""
+    at: int | None = None
+    """Where among the news; None where that was told before."""
+    hidden: dict[str, None] = field(default_factory=dict)
+    """What cannot be looked at for that, in order."""
+
+
 class Diary:
     """What this night sees, beside what the last one saw.
 
@@ -170,12 +191,15 @@ class Diary:
         """Whether a step ended in one."""
         self._merged = merged
         self._report = report
+        self.tree = ""
+        """Where the project's files were laid out for the night; no news names it."""
         self._looked: set[str] = set()
+        self._broken: dict[str, Broken] = {}
 
     def tell(self, kind: str, text: str, *, pr: int | None = None, base: str = "") -> None:
         """Note something new."""
         # It goes to terminals, by git's log too, and what is quoted was written by others.
-        line = printable(" ".join(text.split()))
+        line = printable(" ".join(self._own(text).split()))
         self.news.append(Noted(kind, line, pr, base, self.night))
 
     @contextmanager
@@ -213,12 +237,47 @@ class Diary:
             reason: Why.
             told: What people are told of it, where that is more.
         """
+        reason = self._own(reason)
+        if reason in self._broken:
+            self._hide(what, self._broken[reason])
+            return
         text = told or f"could not look at {what}: {reason}"
         self.say(text)
         if what not in self.old.failures and what not in self.new.failures:
             self.tell("failure", text)
         # What is another every night would be one more commit every night.
         self.new.failures[what] = _CLOCK.sub("", reason)
+
+    def broken(self, what: str, name: str, error: VpatchError) -> None:
+        """Note that a file of the project is broken; what fails by that is told with it.
+
+        Args:
+            what: What it is as a failure.
+            name: Its path below the project's folder.
+            error: Why it cannot be read.
+        """
+        reason = self._own(str(error))
+        why, _, line = reason.rpartition(f": {name}")
+        text = f"{name} is broken: {why}{line}"
+        self.say(text)
+        found = self._broken[reason] = Broken(text)
+        if what not in self.old.failures:
+            found.at = len(self.news)
+            self.tell("broken", text)
+        self.new.failures[what] = reason
+
+    def _hide(self, what: str, by: Broken) -> None:
+        """Note what cannot be looked at because a file is broken."""
+        self.say(f"could not look at {what}: a file of the project is broken")
+        self.unasked(what)
+        by.hidden[what] = None
+        if by.at is not None:
+            text = printable(f"{by.text}; hidden by that: {', '.join(by.hidden)}")
+            self.news[by.at] = replace(self.news[by.at], text=text)
+
+    def _own(self, text: str) -> str:
+        """Return text in which the project's files go by their own paths."""
+        return text.replace(f"{self.tree}/", "") if self.tree else text
 
     def unasked(self, *names: str) -> None:
         """Keep the failures of what nobody could be asked of: they are not over."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WORDS = {
     "back": "back",
+    "broken": "broken file",
     "carried": "series brought",
     "closed": "closed",
     "conflict": "no place",
