@@ -59,7 +59,8 @@ def test_several_go_or_none(bureau: Bureau) -> None:
     ran = bureau.near.run("drop", "40101", "40999", status=2)
     assert "no such patch: 40999" in ran.err
     assert bureau.state() == before
-    answer = bureau.near.json("drop", "40102-edit-a-again.patch", "#40103")
+    tab = "https://github.com/vllm-project/vllm/pull/40103/files"
+    answer = bureau.near.json("drop", "40102-edit-a-again.patch", tab)
     assert answer["dropped"] == ["40103-edit-b.patch", "40102-edit-a-again.patch"]
     assert answer["rewritten"] == []
     assert bureau.series == ["40101-edit-a.patch"]
@@ -127,8 +128,10 @@ def test_the_parts_of_one_go_together(bureau: Bureau) -> None:
 
 def test_all_go(bureau: Bureau) -> None:
     """An empty series is one, and can be added to again."""
-    bureau.near.run("drop", "40101", "40102", "40103")
+    bureau.near.run("drop", "40101", "40102", "#40103")
     assert bureau.series == []
+    ran = bureau.near.run("drop", "40101", status=2)
+    assert "no such patch: 40101\nhint: the series is empty\n" in ran.err
     bureau.near.run("check")
     assert bureau.add("40101")["written"] == ["40101-edit-a.patch"]
     text = (bureau.patches / "series").read_text()

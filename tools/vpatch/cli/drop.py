@@ -8,12 +8,10 @@ import click
 
 from vpatch.cli import options, show
 from vpatch.cli.add import series_named
-from vpatch.cli.session import Terminal, patch_named
-from vpatch.values.project import pull_named
+from vpatch.cli.session import Terminal, patches_named
 
 if TYPE_CHECKING:
     from vpatch.cli.session import Session
-    from vpatch.upkeep.arrange import Sheet
 
 
 @click.command("drop")
@@ -45,11 +43,13 @@ def command(
     from vpatch.jobs.changeset import Changeset  # noqa: PLC0415, lazy
     from vpatch.upkeep.arrange import Change, sheet_of  # noqa: PLC0415, lazy
     from vpatch.upkeep.drop import drop  # noqa: PLC0415, lazy
+    from vpatch.values.series import Series  # noqa: PLC0415, lazy
 
     changeset = Changeset(session.root, Terminal().say)
     with changeset.held():
         sheet = sheet_of(session.folder, session.bases, series_named(session, base))
-        names = {name for asked in patches for name in _names(sheet, asked)}
+        series = Series(sheet.base, sheet.patches)
+        names = {name for asked in patches for name in patches_named(series, asked)}
         day = datetime.now(UTC).date()
         with session.replays() as replays:
             change = Change(session.folder, sheet, replays, session.project)
@@ -73,12 +73,3 @@ def command(
     for name in found.rewritten:
         click.echo(f"wrote {name} anew, which stood behind it")
     return 0
-
-
-def _names(sheet: Sheet, asked: str) -> list[str]:
-    """Return the file names that a user means: of a pull request, all of its patches."""
-    from vpatch.values.series import Series  # noqa: PLC0415, lazy
-
-    name = patch_named(Series(sheet.base, sheet.patches), asked)
-    pull = pull_named(asked)
-    return [patch.name for patch in sheet.of(pull.number)] if pull else [name]

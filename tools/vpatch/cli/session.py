@@ -256,15 +256,18 @@ def patches_named(series: Series, name: str) -> list[str]:
     Raises:
         BadInputError: There is none.
     """
-    number = name.rstrip("/").rpartition("/")[2].removeprefix("#")
+    from vpatch.values.project import pull_named  # noqa: PLC0415, lazy
+
+    pull = pull_named(name)
     found = [
         patch.name
         for patch in series.patches
-        if patch.name == name or (number.isdecimal() and patch.pr == int(number))
+        if patch.name == name or (pull and patch.pr == pull.number)
     ]
     if not found:
         there = ", ".join(f"#{p.pr}" if p.pr else p.name for p in series.patches)
-        raise BadInputError("no such patch", where=name, hint=f"the series has {there}")
+        hint = f"the series has {there}" if there else "the series is empty"
+        raise BadInputError("no such patch", where=name, hint=hint)
     return found
 
 

@@ -54,7 +54,7 @@ class Named(NamedTuple):
 
 
 def pull_named(text: str) -> Named | None:
-    """Read ``33303``, ``#33303``, or the address of a pull request, its diff, or a tab of it."""
+    """Read ``33303``, ``#33303``, or the address of a pull request, of its diff or a tab."""
     if found := _NUMBER.fullmatch(text):
         return Named(int(found[1]), "")
     if found := _PULL.fullmatch(text):
