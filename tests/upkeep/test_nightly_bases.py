@@ -122,3 +122,61 @@ def test_a_kept_base_that_cannot_be_had(nights: Nights) -> None:
     git(tags, "tag", "v0.16.0", tip)
     nights.bureau.forge.origin.push()
     assert nights.news() == ["could look at v0.16.0 again"]
+
+
+def listed(nights: Nights, tag: str) -> None:
+    """The package index gets a release that has its tag by now."""
+    git(nights.bureau.forge.origin.folder, "tag", "-d", tag)
+    nights.release(tag)
+
+
+def test_a_release_that_is_only_tagged(nights: Nights) -> None:
+    """It is told as that, newer ones alone; when the index has it, it is no news again."""
+    forge = nights.bureau.forge
+    nights.news()
+    for tag in ("v0.15.9", "v0.17.0rc1", "v0.17.0", "vast-0.18.0"):
+        forge.release(tag)
+    assert nights.news() == ["v0.17.0 has a tag, and is not in the package index yet"]
+    assert nights.news() == []
+
+    def refuse(path: str) -> None:
+        raise ConnectionError(path)
+
+    forge.http.hold = refuse
+    nights.night(status=3)
+    forge.http.hold = str
+    assert [one for one in nights.news() if "v0.17.0" in one] == []
+    listed(nights, "v0.17.0")
+    assert [one for one in nights.news() if "v0.17.0" in one] == [to("v0.17.0")]
+    assert nights.news() == []
+
+
+def test_a_tag_that_the_index_gets_late(nights: Nights) -> None:
+    """What came between does not have it told again; one that is taken back is gone."""
+    forge = nights.bureau.forge
+    nights.news()
+    forge.release("v0.17.0")
+    forge.release("v0.19.0")
+    assert len(nights.news()) == 2
+    git(forge.origin.folder, "tag", "-d", "v0.19.0")
+    nights.release("v0.18.0")
+    assert [one for one in nights.news() if "index" in one or " out" in one] == [
+        "v0.18.0 is out"
+    ]
+    listed(nights, "v0.17.0")
+    told = nights.news()
+    assert [one for one in told if "index" in one or " out" in one] == []
+    seen = json.loads(nights.text("patches/nightly.json"))
+    assert (seen["tags"], seen["releases"][:2]) == ([], ["v0.18.0", "v0.17.0"])
+
+
+def test_a_tag_while_the_index_is_silent(nights: Nights) -> None:
+    """What the index lacks is then not known, and told when it is."""
+    place = nights.bureau.near.index.folder
+    nights.news()
+    (place / "simple").rename(place / "away")
+    nights.bureau.forge.release("v0.17.0")
+    assert [one for one in nights.news(status=3) if "v0.17.0" in one] == []
+    (place / "away").rename(place / "simple")
+    told = "v0.17.0 has a tag, and is not in the package index yet"
+    assert told in nights.news()

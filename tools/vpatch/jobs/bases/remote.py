@@ -136,6 +136,18 @@ class Remote:
         found = re.search(r"^ref: refs/heads/(\S+)\tHEAD$", said, re.MULTILINE)
         return found[1] if found else ""
 
+    def tags(self) -> list[str]:
+        """Return the names of the remote's tags that begin as those of releases do.
+
+        Raises:
+            VpatchError: The remote gave no answer.
+        """
+        self._progress.say(f"asking {shown(self._url)} for its releases")
+        said = decode(self._reach("ls-remote", "--refs", "--", self._url, "refs/tags/v*"))
+        prefix = "refs/tags/"
+        refs = (line.partition("\t")[2] for line in said.splitlines())
+        return [ref.removeprefix(prefix) for ref in refs if ref.startswith(prefix)]
+
     def _refs(self) -> dict[str, str]:
         """Return every ref of the server, with the id of what it points at."""
         lines = decode(self._reach("ls-remote", "--", self._url)).split("\n")[:-1]

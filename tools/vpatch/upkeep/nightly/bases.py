@@ -44,6 +44,8 @@ def find_bases(
     names = _newest(bases, diary)
     if remote is None:
         diary.say("no git remote ([upstream] url in vpatch.toml): branches are not looked at")
+    else:
+        _tell_tagged(remote, diary)
     if asked is not None:
         names = _named(bases, asked, diary)
     elif remote:
@@ -119,13 +121,38 @@ def _compare(diary: Diary) -> None:
     if not old:
         return
     for name in reversed(new):
-        if name not in old:
+        if name not in old and name not in diary.old.tags:
             diary.tell("release", f"{name} is out", base=name)
     for name in old:
         if name not in new:
             diary.tell(
                 "withdrawn", f"{name} was withdrawn: the index offers it no more", base=name
             )
+
+
+def _tell_tagged(remote: Remote, diary: Diary) -> None:
+    """Tell once of a release that has a tag, and is newer than all that the index has."""
+    old, new = diary.old, diary.new
+    if _INDEX in new.failures:
+        return
+    newest = version_of(next(iter(new.releases), ""))
+    # Who gives no answer here is asked for the branch next, and named there.
+    with suppress(VpatchError):
+        final = {
+            f"v{version}": version
+            for tag in remote.tags()
+            if (version := version_of(tag)) and not version.is_prerelease
+        }
+        new.tags = [
+            name
+            for name in in_order(final)
+            if name not in new.releases
+            and (name in old.tags or (newest is not None and final[name] > newest))
+        ]
+    for name in new.tags:
+        if name not in old.tags:
+            text = f"{name} has a tag, and is not in the package index yet"
+            diary.tell("release", text, base=name)
 
 
 def _is_preview(name: str) -> bool:

@@ -70,6 +70,8 @@ class Seen:
 
     releases: list[str] = field(default_factory=list)
     """Those that the index offers, the newest first."""
+    tags: list[str] = field(default_factory=list)
+    """Releases that have a tag, and that the index lacks as yet."""
     branch: str = ""
     """The name of upstream's branch, empty where it is not known."""
     pulls: dict[int, PullSeen] = field(default_factory=dict)
@@ -182,7 +184,7 @@ class Diary:
         report: Callable[[Exception], str] | None = None,
     ) -> None:
         self.old = old
-        self.new = Seen(releases=old.releases, branch=old.branch, proofs=dict(old.proofs))
+        self.new = Seen(old.releases, old.tags, old.branch, proofs=dict(old.proofs))
         self.say = say
         self.night = night
         # Those of a night that was killed when it had kept them are still to be told.
