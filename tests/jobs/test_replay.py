@@ -332,12 +332,16 @@ def test_rename_without_change(upstream: Upstream, author: Project, old: Base) -
     patch = author.patch("move", {"vllm/a.py": None, "vllm/z.py": TEXT})
     done = upstream.release(NEW, {"vllm/z.py": TEXT})
     gone = upstream.release("v0.18.0", {"vllm/c.py": "c\n"})
+    taken = upstream.release("v0.19.0", {"vllm/a.py": TEXT, "vllm/z.py": "other\n"})
 
     assert one(upstream, patch, old).verdict is Verdict.CLEAN
     assert one(upstream, patch, done).verdict is Verdict.LANDED
     found = one(upstream, patch, gone)
     assert found.verdict is Verdict.CONFLICT
     assert found.cause == "vllm/a.py is not in v0.18.0"
+    found = one(upstream, patch, taken)
+    assert found.verdict is Verdict.CONFLICT
+    assert found.cause == "vllm/a.py is to become vllm/z.py, which is there in v0.19.0"
 
 
 def test_the_cause_is_another_file(upstream: Upstream, author: Project, old: Base) -> None:

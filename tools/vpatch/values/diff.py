@@ -120,6 +120,10 @@ class FileDiff:
             return files.get(self.old or "") is None
         if self.old == self.new and not self.mode:
             return True
+        renames = not self.hunks and b"\nrename from " in self.head
+        if renames and files.get(self.old or "") is not None:
+            # Another file took its new name, and no line tells which of them is the one.
+            return False
         there = files.get(self.new)
         return there is not None and self.mode in ("", there.mode)
 

@@ -10,7 +10,9 @@ _WEB = re.compile(rf"(?P<scheme>https?)://(?:[^/@]*@)?(?P<host>[^/@\s]+)/{_OWNED
 # "git@github.com:owner/name.git" and "ssh://git@github.com:22/owner/name" (git-fetch(1),
 # "GIT URLS").
 _SSH = re.compile(rf"(?:ssh://)?(?:[\w.-]+@)(?P<host>[\w.-]+)(?::\d+/|[:/]){_OWNED}")
-_PULL = re.compile(r"(?P<project>https?://.+)/pull/(?P<number>[1-9][0-9]{0,8})(?:\.diff|\.patch)?(?:[/?#].*)?")
+_PULL = re.compile(
+    r"(?P<project>https?://.+)/pull/(?P<number>[1-9][0-9]{0,8})(?:\.diff|\.patch)?(?:[/?#].*)?"
+)
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,8})")
 _TRAILER = re.compile(r"^Upstream-PR: \S+/pull/([1-9][0-9]{0,8})/?\s*$", re.MULTILINE)
 _GITHUB = "github.com"

@@ -115,8 +115,8 @@ def cause_of(attempt: Attempt) -> str:
 
     What lacks its source comes first: it may be why the rest has no place.
     """
-    gone = lacking(attempt)
-    files = {id(file): file for file in (*gone, *(case.file for case in attempt.open))}
+    first = [*lacking(attempt), *(f for f in attempt.undone if _name_is_taken(attempt, f))]
+    files = {id(file): file for file in (*first, *(case.file for case in attempt.open))}
     lost = {key: [case for case in attempt.open if id(case.file) == key] for key in files}
     reasons = [_reason(attempt, file, lost[key]) for key, file in files.items()]
     return "; ".join(dict.fromkeys(filter(None, reasons)))
@@ -130,6 +130,12 @@ def lacking(attempt: Attempt) -> list[FileDiff]:
         for file in attempt.patch.files
         if id(file) in wanted and file.old and file.old not in attempt.state
     ]
+
+
+def _name_is_taken(attempt: Attempt, file: FileDiff) -> bool:
+    """Whether a file is to be renamed to one that is there as well."""
+    paths = {path for path in (file.old, file.new) if path}
+    return len(paths) > 1 and all(path in attempt.state for path in paths)
 
 
 def _reason(attempt: Attempt, file: FileDiff, lost: Sequence[Case]) -> str:
@@ -146,6 +152,8 @@ def _reason(attempt: Attempt, file: FileDiff, lost: Sequence[Case]) -> str:
             return f"{path} is not in {name}: {where}"
         nowhere = "" if attempt.setting.brief or not file.hunks else _NOWHERE
         return f"{path} is not in {name}{nowhere}"
+    if not lost:
+        return f"{path} is to become {file.new}, which is there in {name}"
     numbers = ", ".join(str(case.number + 1) for case in lost)
     starts = ", ".join(str(case.hunk.old_start) for case in lost)
     hunks, lines = ("hunks", "lines") if len(lost) > 1 else ("hunk", "line")
