@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from filelock import FileLock, Timeout
 
+from bureau import A, B
 from nights import C, Nights, begun
 from support import Desk, git, lines
 from vpatch.upkeep.outlook import Outlook
@@ -227,13 +228,36 @@ def test_the_lock_of_the_folder(nights: Nights, monkeypatch: pytest.MonkeyPatch)
     assert held == [True]
 
 
-def test_one_that_is_pushed_to_while_it_is_closed(nights: Nights) -> None:
-    """Nobody is told of the push before it opens again; then somebody is to read it."""
+def test_one_that_is_pushed_to_and_merged(nights: Nights) -> None:
+    """That what was merged is not what was reviewed is told in one line, and once."""
     forge = nights.bureau.forge
     nights.night()
+    was = forge.rev("topic-40101")[:12]
+    now = forge.push(40101, [("More", {A: lines(1, 40, l7="mine a", l30="more")})])[:12]
+    forge.merge(40101)
+    # The same change elsewhere is no other, nor is one that was told before.
+    forge.push(40102, [("Edit b, again", {B: lines(1, 40, l7="mine b")})])
+    forge.merge(40102)
+    read = forge.push(40103, [("More", {C: lines(1, 40, l7="mine c", l30="more")})])[:12]
+    other = f"{now}, other than reviewed at {was}: vpatch refresh 40101 shows the difference"
+    merged, same, pushed = told(nights)
+    assert merged == f"#40101 (Edit a) {MERGED}, at {other}"
+    assert same == f"#40102 (Edit b) {MERGED}"
+    assert f"was pushed to, and is at {read}" in pushed
+    forge.merge(40103)
+    assert told(nights) == [f"#40103 (Edit c) {MERGED}"]
+    assert told(nights) == []
+
+
+def test_one_that_is_pushed_to_while_it_is_closed(nights: Nights) -> None:
+    """It is told with its end; if it opens again, somebody is to read what was pushed."""
+    forge = nights.bureau.forge
+    nights.night()
+    was = forge.rev("topic-40103")[:12]
     forge.api.shut(40103)
     now = forge.push(40103, [("More", {C: lines(1, 40, l7="mine c", l30="more")})])[:12]
-    assert told(nights) == [f"#40103 (Edit c) {CLOSED}"]
+    other = f"{now}, other than reviewed at {was}: vpatch refresh 40103 shows the difference"
+    assert told(nights) == [f"#40103 (Edit c) {CLOSED}, at {other}"]
     assert told(nights) == []
     forge.api.pulls[40103]["state"] = "open"
     again, pushed = told(nights)

@@ -205,11 +205,11 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
     if news.state and news.state.state != before.state:
         now.state = news.state.state
         if now.state != "open" or before.state in ENDED:
-            tell(now.state, _STATES[now.state])
+            tell(now.state, _STATES[now.state] + _unread(news, before.head))
     if news.release and news.release != before.release:
         now.release = news.release
         tell("released", f"is in {news.release}")
-    # What is pushed to one that has ended is told if it opens again.
+    # What is pushed to one that has ended is told in full if it opens again.
     if news.head and news.head != before.head and now.state not in ENDED:
         now.head = news.head
         _tell_push(news, before.head, tell)
@@ -232,10 +232,27 @@ def _teller(news: News, diary: Diary) -> Callable[[str, str], None]:
     return tell
 
 
+def _unread(news: News, before: str) -> str:
+    """Return in what form one has ended, where that is none that somebody read."""
+    if not news.has_ended or news.head == before:
+        return ""
+    if news.push and (news.push.differs or news.push.empty):
+        was = news.push.reviewed[:DIGITS]
+        how = f"vpatch refresh {news.number} shows the difference"
+        return f", at {news.head[:DIGITS]}, other than reviewed at {was}: {how}"
+    if _is_unread(news, before):
+        return f", at {news.head[:DIGITS]}, and was at {before[:DIGITS]}"
+    return ""
+
+
+def _is_unread(news: News, before: str) -> bool:
+    """Whether a head is another one, and could not be compared."""
+    reviewed = {news.known.head if news.known else "", *(p.taken_from for p in news.patches)}
+    return bool(news.push is None and before and news.head and news.head not in reviewed)
+
+
 def _tell_push(news: News, before: str, tell: Callable[[str, str], None]) -> None:
     """Tell of what an author pushed, where it is more than the same change elsewhere."""
-    known = news.known.head if news.known else ""
-    reviewed = {known, *(p.taken_from for p in news.patches)}
     now = news.head[:DIGITS]
     if news.push and news.push.empty:
         tell("pushed", f"is empty now, at {now}: nothing is left of it")
@@ -245,5 +262,5 @@ def _tell_push(news: News, before: str, tell: Callable[[str, str], None]) -> Non
             f"vpatch refresh {news.number} shows what changed since {was}, which was reviewed"
         )
         tell("pushed", f"was pushed to, and is at {now}: {shown}")
-    elif news.push is None and before and news.head not in reviewed:
+    elif _is_unread(news, before):
         tell("pushed", f"was pushed to: it was at {before[:DIGITS]} and is at {now}")
