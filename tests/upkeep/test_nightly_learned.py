@@ -138,6 +138,16 @@ def test_a_person_knows_better(nights: Nights) -> None:
     assert facts(nights) == known
 
 
+def test_one_that_is_for_another_branch(nights: Nights) -> None:
+    """What branch it is for stands as the rest does."""
+    edit(nights, "number = 40103\n", 'number = 40103\ntarget = "elsewhere"\n')
+    nights.night(status=None)
+    assert facts(nights)[40103].target == "main"
+    silence(nights)
+    nights.night(status=3)
+    assert facts(nights)[40103].target == "main"
+
+
 def test_one_that_was_dropped(nights: Nights) -> None:
     """It stays dropped; nothing of it comes back."""
     nights.bureau.near.run("drop", "40101", "--why", "Nobody needs it")

@@ -72,11 +72,11 @@ def _kept(
 
 def _learned(known: PullRequest) -> dict[str, Any]:
     """Return those of the facts that a look at upstream writes."""
-    names = ("title", "state", "merged_in", "as_of")
+    names = ("title", "state", "merged_in", "target", "as_of")
     return {name: value for name in names if (value := getattr(known, name))}
 
 
 def _says(last: PullRequest, now: PullRequest) -> bool:
     """Whether the last night knew all that is known now."""
-    same = (last.title, last.state) == (now.title, now.state)
+    same = (last.title, last.state, last.target) == (now.title, now.state, now.target)
     return same and now.merged_in in ("", last.merged_in)
