@@ -612,6 +612,18 @@ def test_a_matrix_made_elsewhere(nights: Nights, tmp_path: Path) -> None:
     assert told == [f"could not look at the page: it is no matrix of vpatch: {whole}"]
 
 
+def test_a_page_that_cannot_be_written(nights: Nights) -> None:
+    """No night says that the page is there which it did not write, though an old one is."""
+    nights.night()
+    elsewhere = ("--html", str(nights.folder / "vpatch.toml" / "page.html"))
+    assert nights.night(*elsewhere, status=3)["page"] is None
+    ran = nights.bureau.near.run("nightly", *elsewhere, status=3)
+    assert "could still not look at the page\n" in ran.out
+    assert "\nno page was written\n" in ran.out
+    assert "the page is" not in ran.out
+    assert nights.night()["page"] == str(nights.folder / "build/report.html")
+
+
 def test_a_state_that_is_damaged(nights: Nights) -> None:
     """The night says so, and does not take it for a first one."""
     whole = Seen(verdicts={"v0.16.1": {"a.patch": "fine"}}).written().decode()
@@ -624,9 +636,14 @@ def test_a_state_that_is_damaged(nights: Nights) -> None:
 
 def test_proofs_that_cannot_be_run(nights: Nights, tmp_path: Path) -> None:
     """An environment without vLLM is news, and hides nothing else."""
-    told = nights.news("--python", str(tmp_path / "nowhere"), status=3)
+    nowhere = ("--python", str(tmp_path / "nowhere"))
+    found = nights.night(*nowhere, status=3)
+    told = [one["text"] for one in found["news"]]
     assert told[0] == TO_MAIN
     assert told[1].startswith("could not look at the proofs: ")
+    assert found["proofs"] is False
+    ran = nights.bureau.near.run("nightly", *nowhere, status=3)
+    assert ran.out.splitlines()[-1] == "the proofs were not run"
 
 
 def test_a_conflict_that_was_solved_before(works: Works) -> None:

@@ -104,6 +104,20 @@ def test_the_page_of_a_fresh_machine(nights: Nights) -> None:
     assert seen.keys() == {"v0.18.0", "v0.19.0", "v0.20.0", "main"}
 
 
+def test_a_first_night_in_which_nobody_answers(nights: Nights) -> None:
+    """Without any base there is no page, which is said in words of its own."""
+    near, forge = nights.bureau.near, nights.bureau.forge
+    shutil.rmtree(near.cache)
+    (near.index.folder / "simple").rename(near.index.folder / "away")
+    forge.close()
+    ran = near.run("nightly", status=3)
+    page = "could not look at the page: no base is at hand"
+    assert [line for line in ran.out.splitlines() if "page" in line] == [
+        page,
+        "no page was written",
+    ]
+
+
 def test_a_kept_base_that_cannot_be_had(nights: Nights) -> None:
     """It is told once, hides no other, and once when it is there again."""
     series = nights.folder / "patches/v0.16.0"

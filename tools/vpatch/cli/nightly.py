@@ -86,9 +86,9 @@ def command(
         night.draw(means, night.look(means, bases), page)
         night.keep()
         if as_json:
-            show.print_json(_as_json(night, page, proofs=python is not None))
+            show.print_json(_as_json(night))
         else:
-            _print(night, page, proofs=python is not None)
+            _print(night, asked=python is not None)
         if markdown:
             text = nightly.markdown(night.diary, session.project)
             files.write(Path(markdown), text.encode())
@@ -140,6 +140,8 @@ def _matrix(inner: Session, made_elsewhere: str | None, found: Sequence[Base]) -
         whole = read_part(text, show.SCHEMA, where=made_elsewhere)
     else:
         there = dict.fromkeys(base.name for base in [*inner.bases.releases(), *found])
+        if not there:
+            raise VpatchError("no base is at hand")
         Terminal().say("replaying the series on all releases at hand, for the page")
         # The oldest has the whole history, on whichever base somebody works.
         whole = made(inner, ",".join(there), inner.folder.names()[0])
@@ -156,7 +158,7 @@ def _status(night: Night) -> int:
     return 0 if night.is_whole else VpatchError.status
 
 
-def _as_json(night: Night, page: Path, *, proofs: bool) -> dict[str, Any]:
+def _as_json(night: Night) -> dict[str, Any]:
     diary = night.diary
     return {
         "news": [_noted(one) for one in diary.news],
@@ -166,8 +168,8 @@ def _as_json(night: Night, page: Path, *, proofs: bool) -> dict[str, Any]:
         "branch": night.branch if night.commit else None,
         "commit": night.commit or None,
         "pushed": night.pushed,
-        "proofs": proofs,
-        "page": str(page),
+        "proofs": night.proven,
+        "page": str(night.page) if night.page else None,
         "ok": not _status(night),
     }
 
@@ -180,8 +182,8 @@ def _noted(one: Noted) -> dict[str, Any]:
     return found
 
 
-def _print(night: Night, page: Path, *, proofs: bool) -> None:
-    """Print the news, then where the rest is."""
+def _print(night: Night, *, asked: bool) -> None:
+    """Print the news, then where the rest is; why something is not there, the news says."""
     for one in night.diary.news:
         show.print_note(one.text)
     if not night.diary.news:
@@ -193,6 +195,6 @@ def _print(night: Night, page: Path, *, proofs: bool) -> None:
         branch = night.branch
         line = f"{branch} is at {night.commit[:12]}: git diff HEAD...{branch}"
         show.print_note(line)
-    show.echo(f"the page is {page}")
-    if not proofs:
-        click.echo("the proofs were not run: --python PY runs them")
+    show.echo(f"the page is {night.page}" if night.page else "no page was written")
+    if not night.proven:
+        click.echo("the proofs were not run" + (": --python PY runs them" * (not asked)))

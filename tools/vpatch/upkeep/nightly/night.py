@@ -63,6 +63,10 @@ class Night:
         self.root = self._home.lay(self._place)
         """The tree of the night."""
         self.diary.tree = str(self.root)
+        self.proven = False
+        """Whether the proofs were run."""
+        self.page: Path | None = None
+        """The page; None where it could not be written."""
         self.commit = ""
         """The commit that has its work once it is told; empty where none was needed."""
         self.pushed = False
@@ -93,6 +97,7 @@ class Night:
         if means.prove:
             with diary.looking_at("the proofs"):
                 tell_proofs(*means.prove(), diary)
+                self.proven = True
         with diary.looking_at("PATCHES.md"):
             files.write(page_of(folder), page(folder, means.project))
         return [*found, *kept]
@@ -113,6 +118,7 @@ class Night:
             night = Told(diary.night, news, before)
             text = render(drawn, project=means.project, made=self._now, told=night)
             files.write(path, text.encode())
+            self.page = path
         diary.close()
 
     def keep(self) -> None:
