@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from support import PYPROJECT, Desk, Project, sdist
 from wheels import Archive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import IO
 
 OFTEN = (
@@ -135,32 +137,77 @@ def test_b():
 """
 
 
+class Waiting:
+    """A series of two, of which the proof of the second waits for a word.
+
+    Args:
+        desk: The user's place.
+        folder: Where the rest of it lies.
+    """
+
+    def __init__(self, desk: Desk, folder: Path) -> None:
+        files = {"vllm/__init__.py": "", "vllm/a.py": "A = 1\n", "vllm/b.py": "B = 1\n"}
+        author = Project(folder / "author", {"pyproject.toml": PYPROJECT, **files})
+        desk.index.add("0.16.0", sdist("0.16.0", files))
+        patches = {
+            "101-a.patch": author.patch("a", {"vllm/a.py": "A = 2\n"}),
+            "102-b.patch": author.patch("b", {"vllm/b.py": "B = 2\n"}),
+        }
+        smoke = desk.write_series("v0.16.0", patches).parent / "smoke"
+        smoke.mkdir()
+        (smoke / "test_pr101.py").write_text(
+            "from vllm.a import A\n\ndef test_a():\n    assert A == 2\n"
+        )
+        self._gate, self._hold = folder / "gate", folder / "hold"
+        os.mkfifo(self._gate)
+        self._hold.touch()
+        text = WAITING.format(gate=str(self._gate), hold=str(self._hold))
+        (smoke / "test_pr102.py").write_text(text)
+        self.env = Environment.made(folder / "env")
+        self.env.install(Archive(files, version="0.16.0"))
+        (self.env.site / "tools.pth").write_text(str(Path(pytest.__file__).parent.parent))
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Go on where somebody waits, who goes on behind that."""
+        found: list[int] = []
+
+        def is_open() -> bool:
+            with suppress(OSError):
+                found.append(os.open(self._gate, os.O_WRONLY | os.O_NONBLOCK))
+            return bool(found)
+
+        until(is_open)
+        yield
+        os.close(found[0])
+
+    def go_on(self) -> None:
+        """Say the word."""
+        self._hold.unlink()
+        self._gate.write_text("go on")
+
+
 def test_a_proof_that_takes_long(desk: Desk, tmp_path: Path) -> None:
     """The proof that is at work is named, and not the one alone that has ended."""
-    files = {"vllm/__init__.py": "", "vllm/a.py": "A = 1\n", "vllm/b.py": "B = 1\n"}
-    author = Project(tmp_path / "author", {"pyproject.toml": PYPROJECT, **files})
-    desk.index.add("0.16.0", sdist("0.16.0", files))
-    patches = {
-        "101-a.patch": author.patch("a", {"vllm/a.py": "A = 2\n"}),
-        "102-b.patch": author.patch("b", {"vllm/b.py": "B = 2\n"}),
-    }
-    smoke = desk.write_series("v0.16.0", patches).parent / "smoke"
-    smoke.mkdir()
-    (smoke / "test_pr101.py").write_text(
-        "from vllm.a import A\n\ndef test_a():\n    assert A == 2\n"
-    )
-    gate, hold = tmp_path / "gate", tmp_path / "hold"
-    (smoke / "test_pr102.py").write_text(WAITING.format(gate=str(gate), hold=str(hold)))
-    os.mkfifo(gate)
-    hold.touch()
-    env = Environment.made(tmp_path / "env")
-    env.install(Archive(files, version="0.16.0"))
-    (env.site / "tools.pth").write_text(str(Path(pytest.__file__).parent.parent))
-    process = started(desk, "smoke", "--python", str(env.root))
+    waiting = Waiting(desk, tmp_path)
+    process = started(desk, "smoke", "--python", str(waiting.env.root))
     line = line_with(process.stderr, ": #101: proven")
     assert line.startswith("still at it after ")
     assert line.endswith(" s: #101: proven, now proving #102\n")
-    hold.unlink()
-    gate.write_text("go on")
+    waiting.go_on()
     process.communicate(timeout=60)
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("args", [(), ("102", "--each-hunk")])
+def test_a_proof_that_is_given_up(desk: Desk, tmp_path: Path, args: tuple[str, ...]) -> None:
+    """Ctrl-C ends it at once, with all that it runs; nothing is said of what it showed."""
+    waiting = Waiting(desk, tmp_path)
+    process = started(desk, "smoke", *args, "--python", str(waiting.env.root))
+    with waiting.reached():
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert err.splitlines()[-1] == INTERRUPTED
+    assert "#102: " not in err
+    assert not alive(str(waiting.env.python))

@@ -17,6 +17,7 @@ from vpatch.values.errors import BadInputError, VpatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from threading import Event
 
 # Asked without importing vllm, which takes long and may fail. What belongs to whom is looked up
 # here, as importlib.metadata goes through every file of every distribution for that.
@@ -185,6 +186,7 @@ def run(
     env: Mapping[str, str],
     cwd: Path,
     seconds: float,
+    over: Event | None = None,
 ) -> Finished:
     """Run a program to its end, or end it and all that it started.
 
@@ -193,6 +195,7 @@ def run(
         env: Variables on top of the user's.
         cwd: Where to run.
         seconds: How long it may take.
+        over: Set where nobody waits for it any more, before `end_all`.
     """
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
     before = _shared_memory()
@@ -208,7 +211,7 @@ def run(
             start_new_session=True,
         )
         try:
-            process.wait(seconds)
+            process.wait(0 if over and over.is_set() else seconds)
             timed_out = False
         except subprocess.TimeoutExpired:
             timed_out = True
@@ -219,6 +222,13 @@ def run(
         sink.seek(0)
         output = sink.read().decode("utf-8", "replace")
     return Finished(process.returncode, output, time.monotonic() - start, timed_out)
+
+
+def end_all() -> None:
+    """End whatever this process has run by `run`, in whichever of its threads."""
+    for pid in _marked(f"{os.getpid()}-"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _kill_all(process: subprocess.Popen[bytes], mark: str) -> bool:
@@ -238,11 +248,12 @@ def _kill_all(process: subprocess.Popen[bytes], mark: str) -> bool:
 
 
 def _marked(mark: str) -> list[int]:
+    """Return the processes of one run, or of all whose marks begin alike."""
     wanted = f"{_MARK}={mark}".encode()
     found: list[int] = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
-            if wanted in path.read_bytes().split(b"\0"):
+            if any(word.startswith(wanted) for word in path.read_bytes().split(b"\0")):
                 found.append(int(path.parent.name))
     return found
 

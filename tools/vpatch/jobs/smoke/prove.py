@@ -68,13 +68,16 @@ class Prover:
             def one(number: int) -> Proof:
                 begun(self.replay.results[number].patch)
                 proof = self._proof(number, trees, together)
-                done(proof)
+                if not self.runner.over.is_set():
+                    done(proof)
                 return proof
 
             jobs = [pool.submit(one, number) for number in asked]
             try:
                 return [job.result() for job in jobs]
             except BaseException:
+                # Who gives up does not wait for tests that may take minutes.
+                self.runner.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 

@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -37,6 +38,13 @@ class Runner:
     """The folder of the tests."""
     seconds: float
     """How long one test file may run on one tree."""
+    over: Event = field(default_factory=Event)
+    """Whether nobody waits for the tests any more."""
+
+    def stop(self) -> None:
+        """End the tests that run, in whichever thread, and those that would follow."""
+        self.over.set()
+        python.end_all()
 
     def run(self, tests: list[Path], tree: Path) -> TestRun:
         """Run test files over one overlay, in one process."""
@@ -52,7 +60,9 @@ class Runner:
             env = {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
             # Plugins that happen to be installed beside vLLM are no part of a proof.
             env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-            ran = python.run(command, env=env, cwd=Path(folder), seconds=seconds)
+            ran = python.run(
+                command, env=env, cwd=Path(folder), seconds=seconds, over=self.over
+            )
             if ran.timed_out:
                 broken = f"it did not end in {seconds:.0f} s and was killed"
                 return TestRun((), ran.seconds, ran.output, broken)

@@ -71,18 +71,24 @@ class Scale:
         patch = next(patch for patch in series.patches if patch.name == name)
         with ThreadPoolExecutor(self.workers) as pool:
             jobs = []
-            for variant, path, start in _variants(patch):
-                # A replay takes no time beside a test, which is what runs in parallel.
-                found = self.replay(Series(series.base, (*before, variant)))
-                jobs.append(pool.submit(self._one, found, patch, path, start, done))
-            return [job.result() for job in jobs]
+            try:
+                for variant, path, start in _variants(patch):
+                    # A replay takes no time beside a test, which is what runs in parallel.
+                    found = self.replay(Series(series.base, (*before, variant)))
+                    jobs.append(pool.submit(self._one, found, patch, path, start, done))
+                return [job.result() for job in jobs]
+            except BaseException:
+                self.runner.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _one(
         self, found: Replay, patch: Patch, path: str, start: int, done: Callable[[Weight], None]
     ) -> Weight:
         noticed, cause = self._noticed(found, patch)
         weight = Weight(patch.name, patch.pr, path, start, noticed, cause)
-        done(weight)
+        if not self.runner.over.is_set():
+            done(weight)
         return weight
 
     def _noticed(self, found: Replay, patch: Patch) -> tuple[bool, str]:
