@@ -16,7 +16,7 @@ from vpatch.doors.files import Transaction
 from vpatch.values.patch import read_patch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from forge import Commits
@@ -697,6 +697,129 @@ def test_a_commit_of_a_pull_request_that_was_merged(bureau: Bureau, tmp_path: Pa
         assert line in bureau.facts
     bureau.near.run("check")
     bureau.near.run("refresh")
+
+
+@pytest.fixture
+def fork(bureau: Bureau, tmp_path: Path) -> Path:
+    """A fork on v0.16.0, whose last commit is its own pull request, by GitHub's subject."""
+    fork = tmp_path / "fork"
+    git(tmp_path, "clone", "-q", "-b", "v0.16.0", str(bureau.forge.origin.served), "fork")
+    (fork / B).write_text(lines(1, 40, l9="mine"))
+    (fork / "tests/test_a.py").write_text("mine\n")
+    git(fork, "commit", "-q", "-a", "-m", "Speed up b (#52)\n\nBecause.")
+    return fork
+
+
+def stranger(bureau: Bureau) -> None:
+    """Upstream's pull request of that number is open, and another."""
+    bureau.forge.open(52, "Mend a", edited(A, l7="seven"))
+
+
+def stranger_merged(bureau: Bureau) -> None:
+    """Upstream merged it, as another commit."""
+    stranger(bureau)
+    bureau.forge.merge(52)
+
+
+def same_title_open(bureau: Bureau) -> None:
+    """Its title is the same, and it is not merged: it may change yet."""
+    bureau.forge.open(52, "Speed up b", edited(B, l9="nine"))
+
+
+def stranger_unheard(bureau: Bureau) -> None:
+    """Upstream has one, and GitHub does not answer."""
+    stranger_merged(bureau)
+    bureau.forge.api.remaining = 0
+
+
+def nobody(bureau: Bureau) -> None:
+    """Neither GitHub nor the remote answers."""
+    bureau.forge.open(40101, "Edit", edited(A, l9="nine"))
+    bureau.add("40101")
+    bureau.near.run("drop", "40101")
+    stranger_unheard(bureau)
+    bureau.forge.http.close()
+
+
+@pytest.mark.parametrize(
+    ("upstream", "told"),
+    [
+        (stranger, "which is 'Mend a' (open)"),
+        (stranger_merged, "which is 'Mend a' (merged)"),
+        (same_title_open, "which is 'Speed up b' (open)"),
+        (stranger_unheard, "of which nobody tells"),
+        (nobody, "of which nobody tells"),
+    ],
+)
+def test_a_commit_of_a_fork_with_a_number_of_its_own(
+    bureau: Bureau, fork: Path, upstream: Callable[[Bureau], None], told: str
+) -> None:
+    """A fork counts its own pull requests: nothing of upstream's is meant, unless proven."""
+    upstream(bureau)
+    ran = bureau.near.run("add", f"{fork}@HEAD")
+    assert f"is taken as your own, whole: only its subject names #52, {told}" in ran.err
+    assert "Upstream-PR: https://github.com/vllm-project/vllm/pull/52" in ran.err
+    assert bureau.series == ["speed-up-b-52.patch"]
+    text = bureau.text("speed-up-b-52.patch")
+    assert "tests/test_a.py" in text
+    assert "Upstream-PR" not in text
+    assert all(b"number = 52" not in raw for raw in bureau.state().values())
+
+
+def test_a_number_of_a_forks_that_a_trailer_makes_upstreams(bureau: Bureau, fork: Path) -> None:
+    """The way that is told: with the trailer it is that one, and without tests of it."""
+    stranger(bureau)
+    ran = bureau.near.run("add", f"{fork}@HEAD")
+    trailer = ran.err.partition("its trailer can say so, ")[2].splitlines()[0]
+    git(fork, "commit", "-q", "--amend", "-m", f"Speed up b (#52)\n\n{trailer}")
+    bureau.near.run("drop", "speed-up-b-52.patch")
+    answer = bureau.add(f"{fork}@HEAD")
+    assert (answer["pr"], answer["left_out"]) == (52, ["tests/test_a.py"])
+
+
+def test_a_number_of_a_forks_that_is_carried(bureau: Bureau, fork: Path) -> None:
+    """Upstream's of that number is in the series: one's own comes beside it."""
+    stranger(bureau)
+    bureau.add("52")
+    assert bureau.add(f"{fork}@HEAD")["pr"] is None
+    assert bureau.series == ["52-mend-a.patch", "speed-up-b-52.patch"]
+
+
+def picked(bureau: Bureau, clone: Path) -> None:
+    """It is on a branch of releases, as another commit of the same title."""
+    git(clone, "checkout", "-q", "-b", "releases/v0.16", "v0.16.0")
+    git(clone, "cherry-pick", "-x", "origin/main")
+    assert bureau.forge.rev("main") != git(clone, "rev-parse", "HEAD")
+
+
+def unheard_there(bureau: Bureau, clone: Path) -> None:
+    """GitHub does not answer; the remote has the commit."""
+    assert clone.is_dir()
+    bureau.forge.api.remaining = 0
+
+
+def unheard_picked(bureau: Bureau, clone: Path) -> None:
+    """GitHub does not answer; upstream.toml says that it was merged, and its title."""
+    picked(bureau, clone)
+    bureau.add("40101")
+    bureau.near.run("drop", "40101")
+    bureau.forge.api.remaining = 0
+
+
+@pytest.mark.parametrize("way", [picked, unheard_there, unheard_picked])
+def test_a_commit_that_is_upstreams_for_other_reasons(
+    bureau: Bureau, tmp_path: Path, way: Callable[[Bureau, Path], None]
+) -> None:
+    """It need not be the very commit that GitHub names."""
+    forge, clone = bureau.forge, tmp_path / "clone"
+    change = {A: lines(1, 40, l7="seven"), "tests/test_a.py": "a = 2\n"}
+    forge.open(40101, "Edit a", [("Edit", change)])
+    forge.merge(40101)
+    git(tmp_path, "clone", "-q", str(forge.origin.served), "clone")
+    way(bureau, clone)
+    answer = bureau.add(f"{clone}@HEAD")
+    assert (answer["pr"], answer["left_out"]) == (40101, ["tests/test_a.py"])
+    assert bureau.series == ["40101-edit-a.patch"]
 
 
 def test_a_commit_that_a_person_ported(bureau: Bureau, tmp_path: Path) -> None:

@@ -187,9 +187,9 @@ def _print(
 
 
 def _left_out(found: Added) -> str:
-    from vpatch.upkeep.add import named  # noqa: PLC0415, lazy
+    from vpatch.upkeep.add import listed  # noqa: PLC0415, lazy
 
-    return f"left out: {named(found.left_out)} (--all-files takes them)"
+    return f"left out: {listed(found.left_out)} (--all-files takes them)"
 
 
 def _print_way_on(session: Session, sheet: Sheet, bench: Bench) -> None:

@@ -13,7 +13,7 @@ from vpatch.jobs.bases.nearest import HEADS
 from vpatch.jobs.bases.store import init_store
 from vpatch.jobs.incoming import USUALLY_LEFT_OUT, Incoming, Terms
 from vpatch.upkeep.arrange import Change
-from vpatch.upkeep.clone import commit_in, numbered
+from vpatch.upkeep.clone import commit_in, named
 from vpatch.upkeep.replays import opened
 from vpatch.upkeep.rewrite import Form, rewrite
 from vpatch.upkeep.upstream import target_of
@@ -133,8 +133,12 @@ class Add:
         terms: dict[int | None, Terms] = {}
         learned: dict[int, dict[str, Any]] = {}
         for patch in patches:
-            if patch.pr not in terms:
-                terms[patch.pr], known = self._named(patch.pr, asked, patch.subject)
+            number = patch.pr
+            if number not in terms:
+                if number:
+                    self._refuse_carried(number)
+                state = self._upstream.state(number) if number else None
+                terms[number], known = self._known(number, asked, state, patch.subject)
                 learned |= known
         with self._replays() as replays:
             self._bases.complete(self._sheet.base)
@@ -149,11 +153,16 @@ class Add:
             BadInputError: There is none of that name.
             RefusedError: The series has it, or no patch can hold it.
         """
-        repo, found = commit_in(clone, revision)
-        number, found = numbered(found, self._upstream.say)
-        terms, learned = self._named(number, asked, found.subject, found.oid)
+        repo, commit = commit_in(clone, revision)
+        found = named(commit, self._upstream, self._facts)
+        number, state, commit = found.number, found.state, found.commit
+        if number:
+            self._refuse_carried(number)
+        terms, learned = self._known(number, asked, state, commit.subject)
+        if number and state and state.merged_as == commit.oid:
+            learned[number]["head"] = state.head
         with self._replays(repo.objects) as replays:
-            taken = incoming.of_commit(replays.repo, found, terms, source=str(clone))
+            taken = incoming.of_commit(replays.repo, commit, terms, source=str(clone))
             return self._take(replays, taken, asked, learned, home=taken.home)
 
     def _replays(self, *borrowed: Path) -> AbstractContextManager[Replays]:
@@ -186,20 +195,15 @@ class Add:
             at = [patch.name for patch in patches].index(asked.after) + 1
         return patches[:at], patches[at:]
 
-    def _named(
-        self, number: int | None, asked: Asked, subject: str, oid: str = ""
+    def _known(
+        self, number: int | None, asked: Asked, state: PullState | None, subject: str
     ) -> tuple[Terms, dict[int, dict[str, Any]]]:
-        """Return the terms for somebody's work by the pull request that it names, if any."""
+        """Return the terms for somebody's work by the pull request that it is of, if any."""
         if number is None:
             # One's own tests and documents are nobody's to leave out.
             return Terms(None, "", (), title_of(subject), _NOBODY, datetime.now(UTC)), {}
-        self._refuse_carried(number)
-        state = self._upstream.state(number)
         terms = self._terms(number, asked, state, subject)
-        learned = self._learned(terms, state)
-        if state and oid and state.merged_as == oid:
-            learned["head"] = state.head
-        return terms, {number: learned}
+        return terms, {number: self._learned(terms, state)}
 
     def _terms(self, number: int, asked: Asked, state: PullState | None, subject: str) -> Terms:
         known = self._facts.get(number)
@@ -286,7 +290,7 @@ class Add:
             return RefusedError("there is no change in it", where=asked.what, hint=hint)
         return RefusedError(
             "it touches only files that are left out",
-            where=named(taken.left_out),
+            where=listed(taken.left_out),
             hint="--all-files takes them",
         )
 
@@ -302,7 +306,7 @@ def _apart(patches: Iterable[Patch], there: set[str]) -> Iterator[Patch]:
         yield replace(patch, name=name)
 
 
-def named(paths: Sequence[str]) -> str:
+def listed(paths: Sequence[str]) -> str:
     """Return some paths for a message, not more than one can read."""
     more = len(paths) - _NAMED
     return ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")

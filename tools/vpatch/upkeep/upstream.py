@@ -109,6 +109,17 @@ class Upstream:
             self.say(f"{error}{hint}; title and state are what git knows")
             return None
 
+    def has(self, commit: str) -> bool:
+        """Whether a commit is upstream's, by its git remote or by what was fetched of that."""
+        if self.pulls is None:
+            return False
+        self.say(f"asking {self.pulls.shown} for {commit[:12]}")
+        try:
+            self.pulls.update()
+        except VpatchError as error:
+            self.say(str(error))
+        return self.pulls.has(commit)
+
 
 def target_of(state: PullState | None, known: PullRequest | None) -> str:
     """Return the branch that a pull request is for, empty where neither tells."""

@@ -171,6 +171,14 @@ class Pulls(Remote):
         with self._alone():
             self._history("fetch the history", *specs)
 
+    def has(self, commit: str) -> bool:
+        """Whether a commit is on the remote's HEAD or in a release, by what is here."""
+        head = f"{self._kept}/HEAD"
+        if not self.repo.tip(head):
+            return False
+        out = self.repo.run("rev-list", head, f"--glob={self._kept}/tags").out
+        return commit in decode(out).split()
+
     def mentions(self, known_as: Iterable[str]) -> list[Remark]:
         """Return the commits on the remote's HEAD whose message has one of these texts.
 
