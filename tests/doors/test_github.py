@@ -263,6 +263,17 @@ def test_nobody_there(server: GitHubServer, client: Client) -> None:
         client.ask.pull(101)
 
 
+@pytest.mark.parametrize("name", ["ma\x1b[31min\nEVIL", "a b", "../main", ""])
+def test_a_branch_of_no_name_that_git_allows(
+    server: GitHubServer, client: Client, name: str
+) -> None:
+    """It would reach terminals, files and git: no server that means well says that."""
+    server.pulls[101]["base"]["ref"] = name
+    with pytest.raises(VpatchError, match="answers is no GitHub API") as caught:
+        client.ask.pull(101)
+    assert name not in str(caught.value) or not name
+
+
 @pytest.mark.parametrize(
     "page", [b"<html>Sign in</html>", b"[]", b'{"number": "x"}', b"null", b"[" * 200000]
 )

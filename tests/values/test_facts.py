@@ -87,6 +87,7 @@ PR = r"u, \[\[pr\]\] 35442"
         (ONE + "exclude = 'tests/*'\n", PR, "'exclude' is not a list of file patterns"),
         (ONE + "merged_in = 'main'\n", PR, "merged_in 'main' is no release"),
         (ONE + "head = '4a3f7c1'\n", PR, "head '4a3f7c1' is no full commit"),
+        (ONE + "target = 'a b'\n", PR, "target 'a b' is no branch"),
         (ONE + "landed_when = 'x'\n", PR, "'landed_when' is not a list"),
         (ONE + "landed_when = ['x']\n", PR, "an entry of 'landed_when' is wrong"),
         (ONE + "landed_when = [{ path = 'x' }]\n", PR, "an entry of 'landed_when' is wrong"),

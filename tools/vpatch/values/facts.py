@@ -14,6 +14,7 @@ from typing import Any
 from vpatch.values.base import version_of
 from vpatch.values.errors import FormatError
 from vpatch.values.paths import safe
+from vpatch.values.ref import is_branch
 
 STATES = ("open", "closed", "merged", "unknown")
 ENDED = ("closed", "merged")
@@ -138,6 +139,9 @@ def _request(table: dict[str, Any], where: str) -> PullRequest:
     if (head := table.get("head")) and not re.fullmatch(r"[0-9a-f]{40}", head):
         hint = "write it in full, 40 hex digits: git rev-parse gives them"
         raise FormatError(f"head {head!r} is no full commit", where=where, hint=hint)
+    if (target := table.get("target")) and not is_branch(target):
+        hint = "write the branch as upstream has it, as main"
+        raise FormatError(f"target {target!r} is no branch", where=where, hint=hint)
     if (release := table.get("merged_in")) and not version_of(release):
         hint = "write the first release that has it, as v0.17.0"
         raise FormatError(f"merged_in {release!r} is no release", where=where, hint=hint)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpatch.doors.github.api import PAGE
 from vpatch.values.pull import PullState, Remark
+from vpatch.values.ref import is_branch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,15 +86,18 @@ class GitHub:
 def _state(found: dict[str, Any]) -> PullState:
     """Read the answer on one pull request."""
     merged = bool(found["merged_at"])
-    head = str(found["head"]["sha"])
+    head, target = str(found["head"]["sha"]), str(found["base"]["ref"])
     if not _COMMIT.fullmatch(head) or found["state"] not in ("open", "closed"):
         raise ValueError(head)
+    if not is_branch(target):
+        # It goes to terminals and to git, and no server has a branch of that name.
+        raise ValueError(target)
     return PullState(
         number=int(found["number"]),
         title=str(found["title"]),
         state="merged" if merged else str(found["state"]),
         head=head,
-        target=str(found["base"]["ref"]),
+        target=target,
         author=str((found["user"] or {}).get("login") or ""),
         opened=datetime.fromisoformat(found["created_at"]),
         merged_as=str(found["merge_commit_sha"] or "") if merged else "",
