@@ -705,6 +705,16 @@ def test_a_branch_that_was_assumed_and_is_wrong(bureau: Bureau) -> None:
     assert refresh(bureau, "50")["pushed"] is None
 
 
+def test_a_branch_that_was_assumed_before_it_was_taken_anew(bureau: Bureau) -> None:
+    """Taken as GitHub says, it is for that branch: no change is told that never was."""
+    taken_unheard(bureau, told="main")
+    bureau.near.run("drop", "50")
+    assert bureau.near.json("add", "50")["pr"] == 50
+    assert 'target = "main"' in bureau.facts
+    assert "\n+picked\n" in bureau.text(bureau.series[-1])
+    assert refresh(bureau, "50")["pushed"] is None
+
+
 def test_a_branch_that_was_assumed_and_is_as_good(bureau: Bureau) -> None:
     """Where it begins at the same commit for both, only the name is noted."""
     git(bureau.forge.origin.folder, "branch", "next", "main")

@@ -11,6 +11,7 @@ import click
 from vpatch.cli import options, show
 from vpatch.cli.session import Terminal, patch_named
 from vpatch.values.errors import BadInputError
+from vpatch.values.paths import listed
 from vpatch.values.project import pull_named
 
 if TYPE_CHECKING:
@@ -187,8 +188,6 @@ def _print(
 
 
 def _left_out(found: Added) -> str:
-    from vpatch.upkeep.add import listed  # noqa: PLC0415, lazy
-
     return f"left out: {listed(found.left_out)} (--all-files takes them)"
 
 

@@ -20,6 +20,7 @@ from vpatch.upkeep.upstream import target_of
 from vpatch.values.errors import RefusedError
 from vpatch.values.mail import title_of
 from vpatch.values.patch import read_patch
+from vpatch.values.paths import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from vpatch.values.pull import Pull, PullState
     from vpatch.values.verdict import Result
 
-_NAMED = 5
-"""Files that one message names."""
 _FULL = 40
 """Digits of a commit id."""
 _NOBODY = ("unknown", "unknown@localhost")
@@ -231,6 +230,9 @@ class Add:
                 "state": state.state if state else "unknown",
                 "as_of": datetime.now(UTC).date(),
             }
+        if state and known and known.target:
+            # What was assumed before is no more what it is taken as for.
+            found["target"] = state.target
         if tuple(terms.exclude) != (known.exclude if known else ()):
             found["exclude"] = list(terms.exclude)
         return found
@@ -304,12 +306,6 @@ def _apart(patches: Iterable[Patch], there: set[str]) -> Iterator[Patch]:
             name = next(again)
         there.add(name)
         yield replace(patch, name=name)
-
-
-def listed(paths: Sequence[str]) -> str:
-    """Return some paths for a message, not more than one can read."""
-    more = len(paths) - _NAMED
-    return ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _lines(

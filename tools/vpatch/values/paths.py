@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from vpatch.values.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r"}
 _ESCAPES |= {b"t": b"\t", b"v": b"\v", b'"': b'"', b"\\": b"\\"}
@@ -12,6 +16,8 @@ _QUOTED = re.compile(rb'[\x00-\x1f\x7f"\\]')
 # Characters that HFS+ ignores, by which ".git" can be written in other ways
 # (git's own list, utf8.c, next_hfs_char).
 _IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_NAMED = 5
+"""Paths that one message names."""
 
 
 def decode(raw: bytes) -> str:
@@ -74,6 +80,12 @@ def printable(text: str) -> str:
         char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}"
         for char in shown
     )
+
+
+def listed(paths: Sequence[str]) -> str:
+    """Return some paths for a message, not more than one can read."""
+    more = len(paths) - _NAMED
+    return ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def parents(path: str) -> list[str]:
