@@ -8,7 +8,6 @@ import pytest
 
 from vpatch.values.ref import is_branch
 
-
 _ALLOWED = ("main", "releases/v0.16.0", "a.b", "a@b", "@", "\N{SNOWMAN}", "a.locked", "a/-b")
 _ODD = ("", "-a", "a b", "a\nb", "a\x1b[31mb", "a\x7f", "a~1", "a^", "a:b", "a?", "*", "a[b")
 _SHAPES = ("a\\b", "a..b", "a@{b", "a//b", "/a", "a/", "a.", ".a", "a/.b", "a.lock", "a.lock/b")
