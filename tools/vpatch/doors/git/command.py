@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,8 +50,11 @@ _KEPT_VARIABLES = (
     *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"),
 )
 _FULL = ("No space left on device", "Out of diskspace", "File too large")
-# git's words where an object is missing that a partial clone left at its server.
-_NOT_FETCHED = b"from promisor remote"
+# Words where an object is missing that a partial clone left at its server: git's, or those of
+# its own fetch, which is not allowed here and may be gone before git asks it.
+_NOT_FETCHED = re.compile(rb"from promisor remote|fetch subprocess|transport .* not allowed")
+    rb"from promisor remote|fetch subprocess|transport '[^']*' not allowed"
+)
 
 
 class GitError(VpatchError):
@@ -147,7 +151,7 @@ class Command:
             process.communicate()
             raise
         # A file that its server did not give says nothing of the question.
-        unread = process.returncode != 0 and _NOT_FETCHED in err
+        unread = process.returncode != 0 and _NOT_FETCHED.search(err) is not None
         if unread or process.returncode not in ok:
             raise self._error(_verb(args), err)
         return Ran(process.returncode, out, err)
@@ -241,7 +245,7 @@ class Command:
             hint = "make room on that disk, then run again: nothing is half done"
         elif "Permission denied" in words or "Read-only file system" in words:
             hint = "make that folder writable, or set VPATCH_CACHE_DIR to one that is"
-        elif _NOT_FETCHED.decode() in words:
+        elif _NOT_FETCHED.search(err):
             hint = "check the network: files of that base are still at its git remote"
         elif "dubious ownership" in words:
             hint = f"git config --global --add safe.directory {self.work_tree}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _ROOM = 512 * 2**20
 """Free bytes that a folder in memory must have; containers often give it 64 MiB."""
+_GRACE, _LOOK = 5.0, 0.02
+"""Seconds for a git that was cut off to see it, and between two looks."""
 NULL_ID = "0" * 40
 
 
@@ -125,11 +128,20 @@ def temporary_folder() -> Iterator[Path]:
         if owner.isdecimal() and not _runs(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
     prefix = f"vpatch-{os.getpid()}-"
-    # What a git that was just killed still wrote there, the next run removes.
-    with tempfile.TemporaryDirectory(
-        prefix=prefix, dir=place, ignore_cleanup_errors=True
-    ) as folder:
-        yield Path(folder)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also where a git that a signal has cut off still writes into it."""
+    end = time.monotonic() + _GRACE
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(_LOOK)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _runs(pid: int) -> bool:
