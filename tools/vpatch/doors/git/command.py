@@ -53,8 +53,6 @@ _FULL = ("No space left on device", "Out of diskspace", "File too large")
 # Words where an object is missing that a partial clone left at its server: git's, or those of
 # its own fetch, which is not allowed here and may be gone before git asks it.
 _NOT_FETCHED = re.compile(rb"from promisor remote|fetch subprocess|transport .* not allowed")
-    rb"from promisor remote|fetch subprocess|transport '[^']*' not allowed"
-)
 
 
 class GitError(VpatchError):
