@@ -137,9 +137,21 @@ def test_the_checkout_lives_without_the_cache(shop: Shop) -> None:
     assert (shop.managed / "vllm/a.py").read_text() == SOURCE["vllm/a.py"]
 
 
+def test_what_was_applied_last(shop: Shop) -> None:
+    """Its base counts where none is named, also where it had been applied before."""
+    shop.desk.run("--upstream", str(shop.stock.folder / "origin"), "apply", "--base", "main")
+    shop.desk.run("apply", "--base", "v0.16.0")
+    assert shop.desk.json("status")["base"]["name"] == "v0.16.0"
+    shop.desk.run("--upstream", str(shop.stock.folder / "origin"), "apply", "--base", "main")
+    call = ("--upstream", str(shop.stock.folder / "origin"), "status")
+    assert shop.desk.json(*call)["base"]["name"] == "main"
+
+
 def test_a_part_of_the_series_and_then_the_rest(shop: Shop) -> None:
     """--upto stops after a patch; a later apply brings the others on top."""
     shop.desk.run("apply", "--upto", "#102")
+    ran = shop.desk.run("verify")
+    assert " holds v0.16.0 up to 102-files.patch on v0.16.0, nothing differs\n" in ran.out
     assert subjects(shop.managed, "v0.16.0..") == ["Edit a", "Add one file, delete another"]
     states = [patch["applied"] for patch in shop.desk.json("status")["patches"]]
     assert states == ["yes", "yes", "no", "no"]

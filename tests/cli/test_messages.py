@@ -133,6 +133,18 @@ def test_gits_own_words_are_for_those_who_ask(shop: Shop) -> None:
         assert "bad config line 1" in shop.desk.run(*args, status=3).err
 
 
+def test_more_is_said_on_either_side(shop: Shop) -> None:
+    """-v tells what patches are for, before the verb and behind it."""
+    (shop.desk.folder / "patches/upstream.toml").write_text(
+        '[[pr]]\nnumber = 101\ntitle = "Edit a"\nstate = "open"\n'
+        'as_of = 2026-03-01\nwhy = "It is slow."\n'
+    )
+    before, behind = shop.near.run("-v", "status"), shop.near.run("status", "-v")
+    assert "It is slow." in before.out
+    assert before.out == behind.out
+    assert "It is slow." not in shop.near.run("status").out
+
+
 @pytest.mark.parametrize("verb", LONG)
 def test_without_an_answer_there_is_no_json(shop: Shop, verb: str) -> None:
     """A broken file: exit status 3, the message on standard error, standard output empty."""

@@ -42,6 +42,7 @@ VERBS = {
     "bases": "List the bases at hand, or fetch one",
 }
 
+_MORE = "Say more: what patches are for, and git's own words in errors."
 _ENDED = 128
 """With the number of a signal, the exit status of what was ended by it."""
 _ended_by: list[int] = []
@@ -54,8 +55,15 @@ def _verbose() -> click.Option:
         ["-v", "--verbose"],
         is_flag=True,
         expose_value=False,
-        help="Show git's own words in errors.",
+        callback=_say_more,
+        help=_MORE,
     )
+
+
+def _say_more(ctx: click.Context, _option: click.Parameter, verbose: bool) -> None:  # noqa: FBT001, click's
+    """Take note of it where the session is; none is there while a shell completes."""
+    if verbose and ctx.obj:
+        ctx.obj.verbose = True
 
 
 class _Verbs(click.Group):
@@ -108,7 +116,7 @@ class _Verbs(click.Group):
     type=click.Path(file_okay=False),
     help="The folder that holds patches/.  [default: .]",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Show git's own words in errors.")
+@click.option("-v", "--verbose", is_flag=True, help=_MORE)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.option(
     "--upstream",

@@ -86,7 +86,7 @@ class Session:
     def __init__(self, directory: str, upstream: str, *, verbose: bool) -> None:
         self.root = Path(directory)
         self.verbose = verbose
-        self._upstream = upstream
+        self._upstream = self._named = upstream
         if not self.root.is_dir():
             raise BadInputError("no such folder", where=directory, hint="look at -C")
 
@@ -187,8 +187,11 @@ class Session:
         """How this command is called, to be typed again."""
         import shlex  # noqa: PLC0415, lazy
 
+        from vpatch.jobs.bases.remote import shown  # noqa: PLC0415, lazy
+
         root = str(self.root)
-        return "vpatch" if root == "." else f"vpatch -C {shlex.quote(root)}"
+        call = "vpatch" if root == "." else f"vpatch -C {shlex.quote(root)}"
+        return f"{call} --upstream {shlex.quote(shown(self._named))}" if self._named else call
 
     # What a call is about
 

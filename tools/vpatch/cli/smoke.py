@@ -10,6 +10,7 @@ import click
 from vpatch.cli import options, show
 from vpatch.cli.session import Terminal, patch_named
 from vpatch.cli.smoke_answer import answer
+from vpatch.cli.target import placed
 from vpatch.doors import files
 from vpatch.jobs.smoke.prove import Prover
 from vpatch.jobs.smoke.record import junit_xml, shown_by
@@ -101,7 +102,7 @@ def command(
         if not Path(python).exists():
             hint = f"make smoke BASE={name} makes one; --python names one of yours"
             raise BadInputError(f"no environment for {name}", where=python, hint=hint)
-    found = installed(Path(python).absolute(), package)
+    found = installed(placed(python), package)
     own = _base_of(session, found, base)
     asked = session.serving(own, series)
     names = [patch_named(asked.series, patch) for patch in patches]
@@ -133,7 +134,7 @@ def prove_all(session: Session, python: str) -> tuple[Base, list[Proof]]:
     from vpatch.upkeep.proofs import keep  # noqa: PLC0415, lazy
 
     package = session.config.upstream.package
-    found = installed(Path(python).absolute(), package)
+    found = installed(placed(python), package)
     asked = session.serving(_base_of(session, found, None), None)
     with session.replayed(asked) as ready:
         _refuse_foreign(ready, found, package)

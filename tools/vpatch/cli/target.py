@@ -49,15 +49,20 @@ def installed(session: Session, python: str) -> Installation:
         session: This run.
         python: Its interpreter, as a path or as a command, or its folder.
     """
-    import shutil  # noqa: PLC0415, lazy
-
     from vpatch.doors import python as door  # noqa: PLC0415, lazy
     from vpatch.jobs.installation import Installation  # noqa: PLC0415, lazy
+
+    return Installation(door.installed(placed(python), session.config.upstream.package))
+
+
+def placed(python: str) -> Path:
+    """Return where an interpreter is that a user names, as a path or as a command."""
+    import shutil  # noqa: PLC0415, lazy
 
     place = Path(python)
     if not place.exists() and (command := shutil.which(python)):
         place = Path(command)
-    return Installation(door.installed(place.absolute(), session.config.upstream.package))
+    return place.absolute()
 
 
 def of_the_users(session: Session, named: Named) -> Target | None:

@@ -89,7 +89,9 @@ def _print(asked: Asked, target: Target, ready: Ready, seen: Seen, *, ok: bool) 
         show.print_note(note)
     if target.interrupted():
         click.echo("an apply was interrupted here: run vpatch apply or vpatch unapply")
-    whole = f"{asked.name} on {asked.base.name}"
+    applied = target.applied()
+    part = f" up to {applied.upto}" if applied and applied.upto else ""
+    whole = f"{asked.name}{part} on {asked.base.name}"
     if ok:
         click.echo(f"{target.root} holds {whole}, nothing differs")
     elif seen.lacking and not seen.drift:

@@ -168,7 +168,8 @@ def refuse_changed(repo: Repo, paths: Iterable[str]) -> None:
         raise RefusedError(
             "files that the series touches have changes of your own",
             where=", ".join(mine[:_SHOWN]) + more,
-            hint=f"commit or stash them (git -C {repo.work_tree} stash), then run again",
+            hint=f"stash them (git -C {repo.work_tree} stash), or commit them on a branch of "
+            "your own, then run again",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vpatch.doors import files
@@ -172,6 +173,9 @@ class Checkout:
             refuse_changed(self.repo, replay.change)
             if before != after:
                 self._note(after)
+            with suppress(OSError):
+                # By this date, it is the base of calls that name none.
+                (self._own / "applied.json").touch()
             return False
         with files.explained(self.git_dir, "write"):
             made.send(replay.commit, without=replay.base.commit, to=self.repo)
