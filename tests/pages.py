@@ -16,7 +16,7 @@ from vpatch.values.patch import Patch, read_patch
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vpatch.upkeep.nightly import Noted
 
@@ -116,6 +116,53 @@ def parted(page: Page, text: str = "landed in v0.3.0") -> Page:
     proofs = dict.fromkeys(verdicts, "not run")
     kept = (*page.kept, Stand(last, rest.patches, left_out, proofs, {}, verdicts))
     return replace(page, served=(first, rest), kept=kept)
+
+
+def split(page: Page, pr: int = 7) -> Page:
+    """Return a page whose patches are the parts of one pull request, each with a cause.
+
+    Args:
+        page: One of `page_of`.
+        pr: The pull request.
+    """
+    (one,), (_, stand) = page.served, page.kept
+    parts = tuple(
+        replace(patch, name=f"{pr}-0{n}-part.patch", subject=f"part {n}", pr=pr)
+        for n, patch in enumerate(page.patches, 1)
+    )
+    names = {old.name: new.name for old, new in zip(page.patches, parts, strict=True)}
+    rows = {
+        base: [
+            cell
+            | {"name": part.name, "pr": pr, "subject": part.subject}
+            | ({"cause": f"cause {part.name}"} if cell["cause"] else {})
+            for part, cell in zip(parts, row, strict=True)
+        ]
+        for base, row in one.rows.items()
+    }
+
+    def renamed(by_name: Mapping[str, Any]) -> dict[str, Any]:
+        return {names[name]: value for name, value in by_name.items()}
+
+    facing = {(names[name], base): face for (name, base), face in one.facing.items()}
+    kept = Stand(
+        stand.base,
+        parts,
+        {},
+        renamed(stand.proofs or {}),
+        renamed(stand.shown),
+        renamed(stand.verdicts),
+    )
+    links = tuple(
+        replace(link, patch=names[link.patch], on=names[link.on]) for link in page.links or ()
+    )
+    matrix = replace(
+        page.matrix, patches=tuple(names.values()), found={**page.matrix.found, **rows}
+    )
+    served = Tried(one.series, parts, rows, facing)
+    return replace(
+        page, matrix=matrix, patches=parts, served=(served,), links=links, kept=(kept,)
+    )
 
 
 def html_of(

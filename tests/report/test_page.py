@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from pages import HOSTILE, LONG, SHOWN, html_of, page_of, parted
+from pages import HOSTILE, LONG, SHOWN, html_of, page_of, parted, split
 from vpatch.upkeep.nightly import Noted
 from vpatch.values.patch import read_patch
 
@@ -28,6 +28,15 @@ WHOLE = """element => {
   return [0.1, 0.3, 0.5, 0.7, 0.9].every((part) => element.contains(seen(part)));
 }"""
 """Says of an element that nothing is in front of it."""
+SEEN = """(element, part) => {
+  const text = element.firstChild;
+  const range = document.createRange();
+  range.setStart(text, text.data.indexOf(part));
+  range.setEnd(text, text.data.indexOf(part) + part.length);
+  const [word, box] = [range, element].map((one) => one.getBoundingClientRect());
+  return word.right <= box.right && word.bottom <= box.bottom + 1;
+}"""
+"""Says of an element whether a word of its text is inside of it."""
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +139,34 @@ def test_a_pull_request_in_parts(reader: Reader, tmp_path: Path) -> None:
         page.locator(f'tr[data-key="{key}"] button.conflict').first.click()
         expect(panel).to_contain_text(f"vpatch explain {asked} --base v0.")
         panel.get_by_role("button", name="Close").click()
+
+
+def test_parts_are_told_apart_by_name(reader: Reader, tmp_path: Path) -> None:
+    """Each is called by its part, read aloud too; the filter finds all by their number."""
+    news = [
+        Noted("conflict", f"#7 (part {n}) has no place: cause 7-0{n}-part.patch", 7, "v0.6.0")
+        for n in (1, 2)
+    ]
+    page = reader.open(written(tmp_path, html_of(split(page_of(3, 6)), news)))
+    panel = page.get_by_role("dialog")
+    lost = page.locator("ul.wants li").first
+    lost.get_by_role("link", name="#7 02-part.patch", exact=True).click()
+    expect(panel).to_have_accessible_name("#7 02-part.patch on v0.6.0")
+    panel.get_by_role("button", name="Close").click()
+    cell(page, "#7 01-part.patch on v0.6.0: conflict").click()
+    expect(panel).to_have_accessible_name("#7 01-part.patch on v0.6.0")
+    panel.get_by_role("button", name="Close").click()
+    (link,) = page.get_by_role("link", name="the hunks on v0.6.0").all()
+    link.click()
+    expect(panel).to_have_accessible_name("#7 01-part.patch on v0.6.0")
+    panel.get_by_role("button", name="Close").click()
+    page.get_by_label("Filter").fill("#7")
+    expect(page.locator(".heat tbody tr:visible")).to_have_count(3)
+    page.get_by_label("Filter").fill("#7 02-part")
+    expect(page.locator(".heat tbody tr:visible")).to_have_count(1)
+    kept = page.get_by_role("table", name="Kept series and proofs")
+    row = kept.get_by_role("row").filter(has_text="#7 02-part.patch")
+    expect(row).to_contain_text("failed")
 
 
 def test_an_empty_cell_says_why(reader: Reader, both: Path) -> None:
@@ -291,6 +328,21 @@ def test_a_phone_shows_all_of_it(reader: Reader, file: Path) -> None:
     # Without the lines, the words say what needs what, and titles are whole.
     expect(page.locator(".order svg")).to_be_hidden()
     expect(page.locator(".order .needs").first).to_be_visible()
+
+
+def test_a_phone_tells_parts_apart(reader: Reader, tmp_path: Path) -> None:
+    """A second line has room for which part of a long number it is, and the rows stay low."""
+    page = reader.open(written(tmp_path, html_of(split(page_of(3, 6), 123456))), width=390)
+    names = page.locator(".heat tbody th b")
+    for name, part in zip(names.all(), ("01", "02", "03"), strict=True):
+        inside = name.evaluate(SEEN, part)
+        assert inside, part
+    low, cells = (
+        page.locator(f".heat tbody {one}").first.bounding_box() for one in ("th", "td")
+    )
+    assert low is not None
+    assert cells is not None
+    assert low["height"] == cells["height"]
 
 
 @pytest.mark.parametrize("width", [390, 320])

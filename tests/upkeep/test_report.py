@@ -29,6 +29,7 @@ from vpatch.upkeep.replays import opened
 from vpatch.upkeep.report import gather, render
 from vpatch.upkeep.report.data import broken
 from vpatch.upkeep.report.kept import Note, circumstances, left_out
+from vpatch.upkeep.report.names import Names
 from vpatch.upkeep.report.order import links
 from vpatch.upkeep.report.page import Stand
 from vpatch.values import config
@@ -236,7 +237,7 @@ def test_a_base_that_no_series_serves(works: Works) -> None:
 
 
 def test_two_patches_of_one_pull_request(works: Works) -> None:
-    """Each has its row, matched by its file; the first is known by the number alone."""
+    """Each has its row, matched by its file; the address of the first is the number alone."""
     folder = works.series("v0.16.0")
     both = {name: (folder / name).read_bytes() for name in ("101-a.patch", "102-b.patch")}
     both["102-b.patch"] = both["102-b.patch"].replace(b"/pull/102", b"/pull/101")
@@ -245,8 +246,8 @@ def test_two_patches_of_one_pull_request(works: Works) -> None:
     works.near.write_series("v0.18.0", last)
     data = told(works)
     assert {key: row["label"] for key, row in data["rows"].items()} == {
-        "101": "#101",
-        "102-b.patch": "#101",
+        "101": "#101 a.patch",
+        "102-b.patch": "#101 102-b.patch",
     }
     there = [result_in(data, key, "v0.18.0")["verdict"] for key in data["rows"]]
     assert there == ["absent", "offset"]
@@ -530,11 +531,12 @@ def test_what_is_the_same_is_told_once() -> None:
         Stand("v0.2.0", (one, two), {three.name: "why"}, {}, run),
         Stand("v0.3.0", (three,), {one.name: "why"}, {}, {three.name: "on a day"}),
     ]
-    assert left_out(kept) == [
+    names = Names.of([stand.patches for stand in kept])
+    assert left_out(kept, names) == [
         Note(("#1002",), ("v0.1.0", "v0.2.0"), "why"),
         Note(("#1000",), ("v0.3.0",), "why"),
     ]
-    assert circumstances(kept) == [
+    assert circumstances(kept, names) == [
         Note(("#1000", "#1001"), ("v0.1.0", "v0.2.0"), "on a day"),
         Note(("#1002",), ("v0.3.0",), "on a day"),
     ]

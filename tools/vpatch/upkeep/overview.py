@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from vpatch.jobs.folder import in_order
 from vpatch.values.markdown import code, escaped, link
-from vpatch.values.patch import number_in
 from vpatch.values.proof import Outcome
+from vpatch.values.series import number_of
 from vpatch.values.shown import Proofs
 
 if TYPE_CHECKING:
@@ -129,18 +129,15 @@ def _stories(kept: Sequence[Kept], proofs: Proofs) -> tuple[list[_Story], list[_
 def _leave_out(kept: Sequence[Kept], found: Mapping[int | str, _Story]) -> Iterator[_Gone]:
     """Add to each story where it is left out; yield what is left out and in no series."""
     names = {
-        patch.name: story
+        patch.name: patch.pr
         for story in found.values()
         for parts in story.carried.values()
         for _, patch in parts
     }
     for one in kept:
         for name, why in one.left_out.items():
-            number = one.numbers.get(name)
-            story = found.get(number) if number else names.get(name)
-            if not (number or story) and (number := number_in(name)):
-                # The patch has another name in another series.
-                story = found.get(number)
+            number = number_of(name, one.numbers, names)
+            story = found.get(number or name)
             if story is None:
                 yield _Gone(number, "" if number else name, one.name, why)
             elif one.name not in story.carried:

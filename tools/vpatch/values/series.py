@@ -109,6 +109,22 @@ def in_parts(patches: Iterable[Patch]) -> frozenset[int]:
     return frozenset(number for number, count in carried.items() if count > 1)
 
 
+def number_of(
+    name: str, said: Mapping[str, int], carried: Mapping[str, int | None]
+) -> int | None:
+    """Return the pull request of a patch that is left out; None where it has none.
+
+    Args:
+        name: Its file name.
+        said: By file name what the series says.
+        carried: By file name that of each patch that some series carries.
+    """
+    if name in said:
+        return said[name]
+    # The patch may have another name in every series that carries it.
+    return carried[name] if name in carried else number_in(name)
+
+
 def dropped(name: str, number: int | None, day: date, why: str) -> str:
     """Return the comment that stands for a patch which was dropped.
 

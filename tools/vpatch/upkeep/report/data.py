@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from vpatch.upkeep.report.facing import lost_in
-from vpatch.upkeep.report.page import label
+from vpatch.upkeep.report.names import names_of
 from vpatch.values.paths import decode, printable
 from vpatch.values.series import in_parts
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vpatch.upkeep.report.heat import Row, Square
+    from vpatch.upkeep.report.names import Names
     from vpatch.upkeep.report.page import Facing, Page, Tried
     from vpatch.values.patch import Patch
     from vpatch.values.span import Cell
@@ -31,7 +32,8 @@ def data_of(page: Page, rows: Sequence[Row]) -> dict[str, Any]:
         rows: Its map.
     """
     pools = results, texts, patches = _Pool(), _Pool(), _Pool()
-    found = {key: at for one in page.served for key, at in _results(one, *pools)}
+    names = names_of(page)
+    found = {key: at for one in page.served for key, at in _results(one, names, *pools)}
 
     def result(square: Square) -> int:
         if square.cell:
@@ -41,7 +43,7 @@ def data_of(page: Page, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "bases": list(page.matrix.rows),
         "series": [page.serving[base].series for base in page.matrix.rows],
-        "rows": {row.key: _row(page, row.patch) for row in rows},
+        "rows": {row.key: _row(page, row) for row in rows},
         "cells": {row.key: [result(square) for square in row.squares] for row in rows},
         "patches": patches.found,
         "results": results.found,
@@ -50,10 +52,10 @@ def data_of(page: Page, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _results(
-    one: Tried, results: _Pool, texts: _Pool, patches: _Pool
+    one: Tried, names: Names, results: _Pool, texts: _Pool, patches: _Pool
 ) -> Iterator[tuple[tuple[str, str], int]]:
     """Yield by base and patch the number of each result of a series."""
-    labels = {patch.name: label(patch) for patch in one.patches}
+    labels = {patch.name: names.label(patch) for patch in one.patches}
     parts = in_parts(one.patches)
     for at, patch in enumerate(one.patches):
         column = {base: row[at] for base, row in one.rows.items()}
@@ -89,10 +91,11 @@ class _Pool:
         return number
 
 
-def _row(page: Page, patch: Patch) -> dict[str, Any]:
+def _row(page: Page, row: Row) -> dict[str, Any]:
+    patch = row.patch
     facts = page.facts.get(patch.pr or 0)
     return {
-        "label": label(patch),
+        "label": row.label,
         "title": printable(patch.subject),
         "author": printable(patch.author[0]),
         "why": printable(facts.why) if facts else "",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.report.page import label
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vpatch.upkeep.report.names import Names
     from vpatch.upkeep.report.page import Link
     from vpatch.values.patch import Patch
 
@@ -53,15 +52,16 @@ class Order:
     height: int
 
 
-def drawn(patches: Sequence[Patch], links: Sequence[Link]) -> Order:
+def drawn(patches: Sequence[Patch], links: Sequence[Link], names: Names) -> Order:
     """Return the drawing of a series.
 
     Args:
         patches: In order.
         links: What each has to do with those before it.
+        names: What tells the patches apart.
     """
     places = {patch.name: at for at, patch in enumerate(patches)}
-    labels = {patch.name: label(patch) for patch in patches}
+    labels = {patch.name: names.label(patch) for patch in patches}
     lengths = sorted({places[one.patch] - places[one.on] for one in links})
     width = _RAIL * (len(lengths) + 1) if links else 0
 

@@ -68,6 +68,7 @@ def gather(
         for each in (plan.served, plan.later)
     )
     proofs = folder.proofs()
+    carried = {patch.pr for series in kept.values() for patch in series.patches}
     with opened() as replays:
         setting = replays.setting(own, known.get(matrix.series, known[names[0]]))
         return Page(
@@ -78,7 +79,7 @@ def gather(
             replays.facts,
             links(setting),
             tuple(_stand(folder, name, known.get(name), rows, proofs) for name in kept),
-            outlook.open_questions(replays.facts, [patch.pr for patch in own.patches]),
+            outlook.open_questions(replays.facts, carried),
             asked,
         )
 
@@ -123,12 +124,13 @@ def _faced(replays: Replays, series: Series, tried: Tried, known: Mapping[str, B
 
 def _stand(folder: Folder, name: str, base: Base | None, rows: Rows, proofs: Proofs) -> Stand:
     patches = folder.series(name).patches
-    left_out = folder.series_file(name).left_out
+    file = folder.series_file(name)
+    stand = Stand(name, patches, file.left_out, None, numbers=file.numbers)
     if base is None:
-        return Stand(name, patches, left_out, None)
+        return stand
     words = {patch.name: proofs.word(patch, base.commit) for patch in patches}
     found = {patch.name: proofs.on(patch, base.commit) for patch in patches}
     shown = {patch: one.told for patch, one in found.items() if one}
     cells = zip(patches, rows[name, name], strict=True)
     verdicts = {patch.name: verdict_of(cell) for patch, cell in cells}
-    return Stand(name, patches, left_out, words, shown, verdicts)
+    return replace(stand, proofs=words, shown=shown, verdicts=verdicts)

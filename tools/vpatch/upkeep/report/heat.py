@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vpatch.upkeep.report.kept import word_of
-from vpatch.upkeep.report.page import label
-from vpatch.upkeep.report.plan import known_by
+from vpatch.upkeep.report.names import names_of
 from vpatch.values.base import version_of
 from vpatch.values.paths import printable
 from vpatch.values.span import verdict_of
@@ -16,6 +15,7 @@ from vpatch.values.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from vpatch.upkeep.report.names import Names
     from vpatch.upkeep.report.page import Page
     from vpatch.values.patch import Patch
     from vpatch.values.span import Cell
@@ -73,15 +73,16 @@ def heat_of(page: Page) -> list[Row]:
     """Return the map: those of the oldest series in their order, then the others."""
     kept = {} if page.asked else {stand.base: stand.patches for stand in page.kept}
     carried = kept | {one.series: one.patches for one in page.served}
-    known = known_by(carried.values())
+    names = names_of(page)
     found: dict[int | str, dict[str, Patch]] = {}
     for series, patches in carried.items():
         for patch in patches:
-            found.setdefault(known(patch), {})[series] = patch
+            found.setdefault(names.key(patch), {})[series] = patch
     newest = [[*versions.values()][-1] for versions in found.values()]
     keys = _keys(newest)
+    order = list(carried)
     return [
-        Row(patch, key, label(patch), tuple(_squares(page, versions, list(carried))))
+        Row(patch, key, names.label(patch), tuple(_squares(page, names, versions, order)))
         for patch, key, versions in zip(newest, keys, found.values(), strict=True)
     ]
 
@@ -99,28 +100,31 @@ def _keys(patches: Sequence[Patch]) -> list[str]:
     return found
 
 
-def _squares(page: Page, versions: Versions, order: Sequence[str]) -> Iterator[Square]:
+def _squares(
+    page: Page, names: Names, versions: Versions, order: Sequence[str]
+) -> Iterator[Square]:
     serving = page.serving
+    some = next(iter(versions.values()))
+    said_by = {stand.base: names.why(stand, some) for stand in page.kept}
     for base in page.matrix.rows:
         one = serving[base]
         if patch := versions.get(one.series):
             at = [each.name for each in one.patches].index(patch.name)
             yield Square(base, patch.name, one.rows[base][at])
         else:
-            absence, why = _absence(page, versions, order, one.series)
+            said = said_by.get(one.series, "")
+            absence, why = _absence(said, versions, order, one.series)
             more = [] if absence == "landed" else _elsewhere(page, versions, base)
             text = ". ".join([why.rstrip("."), *more])
             yield Square(base, absence=absence, why=printable(text))
 
 
 def _absence(
-    page: Page, versions: Versions, order: Sequence[str], series: str
+    said: str, versions: Versions, order: Sequence[str], series: str
 ) -> tuple[str, str]:
     """Say why a series does not carry a patch: by what it says, else by what others have."""
-    names = {patch.name for patch in versions.values()}
-    said = next((stand.left_out for stand in page.kept if stand.base == series), {})
-    if why := next((why for name, why in said.items() if name in names), ""):
-        return word_of(why), f"Series {series} leaves it out: {why}"
+    if said:
+        return word_of(said), f"Series {series} leaves it out: {said}"
     at = order.index(series)
     if before := [name for name in order[:at] if name in versions]:
         text = f"{before[-1]} was the last that did, and the file does not say why"

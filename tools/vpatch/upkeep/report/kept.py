@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vpatch.upkeep.report.page import label
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from vpatch.upkeep.report.names import Names
     from vpatch.upkeep.report.page import Stand
     from vpatch.values.patch import Patch
 
@@ -34,29 +34,29 @@ class Note:
     text: str
 
 
-def stories(kept: Sequence[Stand]) -> list[Story]:
-    """Return the patches of all series, in the order of the oldest."""
-    found: dict[int | str, dict[str, Patch]] = {}
-    for patch in (patch for stand in kept for patch in stand.patches):
-        found.setdefault(patch.pr or patch.name, {})[patch.name] = patch
+def stories(kept: Sequence[Stand], names: Names) -> list[Story]:
+    """Return the patches of all series, in the order of the oldest.
+
+    Args:
+        kept: The series.
+        names: What tells their patches apart.
+    """
+    newest = {names.key(patch): patch for stand in kept for patch in stand.patches}
     return [
-        Story(patch, label(patch), tuple(_stands(stand, patches) for stand in kept))
-        for patches in found.values()
-        for patch in [*patches.values()][-1:]
+        Story(patch, names.label(patch), tuple(_stands(stand, patch, names) for stand in kept))
+        for patch in newest.values()
     ]
 
 
-def _stands(stand: Stand, names: Iterable[str]) -> tuple[str, ...]:
-    """Say what became of a pull request in a series, whose patch has one of some names."""
-    carried = {patch.name for patch in stand.patches}
-    for name in names:
-        if name in carried and stand.proofs is not None:
-            return stand.verdicts[name], proof_word(stand.proofs[name])
-        if name in carried:
-            return ("carried",)
-        if why := stand.left_out.get(name):
-            return (word_of(why),)
-    return ()
+def _stands(stand: Stand, patch: Patch, names: Names) -> tuple[str, ...]:
+    """Say what became of a patch in a series, where it may have another file."""
+    mine = next((one for one in stand.patches if names.key(one) == names.key(patch)), None)
+    if mine is None:
+        why = names.why(stand, patch)
+        return (word_of(why),) if why else ()
+    if stand.proofs is None:
+        return ("carried",)
+    return stand.verdicts[mine.name], proof_word(stand.proofs[mine.name])
 
 
 def word_of(why: str) -> str:
@@ -69,27 +69,26 @@ def proof_word(word: str) -> str:
     return "no test" if word == "none" else word
 
 
-def left_out(kept: Sequence[Stand]) -> list[Note]:
+def left_out(kept: Sequence[Stand], names: Names) -> list[Note]:
     """Return the patches that some series do not have, and why."""
-    labels = {patch.name: label(patch) for stand in kept for patch in stand.patches}
     said = (
-        (labels.get(name, printable(name)), stand.base, printable(why))
+        (label, stand.base, printable(why))
         for stand in kept
-        for name, why in stand.left_out.items()
-        if name not in {patch.name for patch in stand.patches}
+        for key, label, why in names.left_out(stand)
+        if key not in {known for patch in stand.patches for known in (patch.name, patch.pr)}
     )
-    return [Note(names, bases, text) for names, bases, text in _grouped(said)]
+    return [Note(labels, bases, text) for labels, bases, text in _grouped(said)]
 
 
-def circumstances(kept: Sequence[Stand]) -> list[Note]:
+def circumstances(kept: Sequence[Stand], names: Names) -> list[Note]:
     """Return when and with what the proofs were run: mostly all of a series at once."""
     said = (
-        (stand.base, label(patch), printable(stand.shown[patch.name]))
+        (stand.base, names.label(patch), printable(stand.shown[patch.name]))
         for stand in kept
         for patch in stand.patches
         if patch.name in stand.shown
     )
-    return [Note(names, bases, text) for bases, names, text in _grouped(said)]
+    return [Note(labels, bases, text) for bases, labels, text in _grouped(said)]
 
 
 def _grouped(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vpatch.upkeep.report.heat import keys_of
 from vpatch.upkeep.report.kept import proof_word
-from vpatch.upkeep.report.page import label
+from vpatch.upkeep.report.names import names_of
 from vpatch.values.base import version_of
 from vpatch.values.paths import printable
 from vpatch.values.proof import Outcome
@@ -98,12 +98,13 @@ def _beyond(page: Page, keys: Keys) -> Iterator[Wish]:
     lost = [patch for patch, cell in cells if not verdict_of(cell).good]
     if lost:
         text = f"no place on {base}, which is newer than the newest series"
+        label = names_of(page).label
         yield Wish(text, base, tuple((label(patch), keys[base, patch.name]) for patch in lost))
 
 
 def _at_home(page: Page, stand: Stand, keys: Keys) -> Iterator[Wish]:
     """Yield what is wrong with a series on the base that it is kept for."""
-    there = page.serving.get(stand.base)
+    there, label = page.serving.get(stand.base), names_of(page).label
     shown = keys if there and there.series == stand.base else {}
     if stand.lost:
         text = f"no place on {stand.base}, which their series is kept for"

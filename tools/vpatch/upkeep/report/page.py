@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vpatch.values.base import version_of
-from vpatch.values.paths import printable
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
     from vpatch.values.patch import Patch
 
 _GOOD = Verdict.CLEAN
-
-
-def label(patch: Patch) -> str:
-    """Return what people know a patch by: its pull request, else its file."""
-    return f"#{patch.pr}" if patch.pr else printable(patch.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +60,8 @@ class Stand:
     """When and with what each showed it, where it was run."""
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     """What became of each patch on this base; empty where it is not at hand."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """The pull requests of those that are left out, where it is told."""
 
     @property
     def lost(self) -> list[Patch]:

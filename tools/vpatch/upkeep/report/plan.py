@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vpatch.upkeep.report.names import Names
 from vpatch.values.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vpatch.jobs.folder import Folder
-    from vpatch.values.patch import Patch
     from vpatch.values.series import Series
 
 
@@ -53,7 +52,7 @@ def _serving(folder: Folder, base: str) -> str:
 def _later(
     kept: Mapping[str, Series], served: Mapping[str, Sequence[str]], first: str
 ) -> Iterator[tuple[str, list[str]]]:
-    known = known_by([series.patches for series in kept.values()])
+    known = Names.of([series.patches for series in kept.values()]).key
     seen = {known(patch) for patch in kept[first].patches}
     names = list(kept)
     for at, name in enumerate(names):
@@ -61,13 +60,3 @@ def _later(
         if mine - seen:
             yield name, [base for one in names[at:] for base in served.get(one, ())]
         seen |= mine
-
-
-def known_by(series: Collection[Sequence[Patch]]) -> Callable[[Patch], int | str]:
-    """Return what tells by what a patch is the same in several series.
-
-    That is its pull request; its file where it has none, or a series has several of one.
-    """
-    counts = (Counter(patch.pr for patch in patches) for patches in series)
-    several = {pr for count in counts for pr, number in count.items() if number > 1}
-    return lambda patch: patch.pr if patch.pr and patch.pr not in several else patch.name

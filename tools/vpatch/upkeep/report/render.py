@@ -16,8 +16,8 @@ from vpatch.upkeep.report.drawing import drawn
 from vpatch.upkeep.report.heat import ABSENT, heat_of
 from vpatch.upkeep.report.kept import circumstances, left_out, stories
 from vpatch.upkeep.report.lead import lead_of
-from vpatch.upkeep.report.page import Tried, label
-from vpatch.upkeep.report.plan import known_by
+from vpatch.upkeep.report.names import names_of
+from vpatch.upkeep.report.page import Tried
 from vpatch.upkeep.report.told import grouped
 from vpatch.values.base import version_of
 from vpatch.values.followups import STRONGEST
@@ -61,7 +61,7 @@ def render(page: Page, *, project: str, made: datetime, told: Told | None = None
     jinja = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     jinja.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     jinja.filters["shown"] = printable
-    matrix = page.matrix
+    matrix, names = page.matrix, names_of(page)
     rows = heat_of(page)
     newest = page.newest_release
     lost = {
@@ -89,11 +89,11 @@ def render(page: Page, *, project: str, made: datetime, told: Told | None = None
         newest=newest,
         lost=lost,
         past=_past(page),
-        order=drawn(page.patches, page.links or ()),
+        order=drawn(page.patches, page.links or (), names),
         own={stand.base for stand in page.kept},
-        stories=stories(page.kept),
-        left_out=left_out(page.kept),
-        circumstances=circumstances(page.kept),
+        stories=stories(page.kept, names),
+        left_out=left_out(page.kept, names),
+        circumstances=circumstances(page.kept, names),
         watched=_watched(page),
         strongest=STRONGEST,
         state=_state,
@@ -136,21 +136,23 @@ def _past(page: Page) -> list[_Past]:
     """Return each patch as the oldest series has it that carries it."""
     first = Tried(page.matrix.series, page.patches, page.matrix.rows)
     tried = first, *page.later
-    known = known_by([one.patches for one in tried])
+    names = names_of(page)
     found: dict[int | str, _Past] = {}
     for one in tried:
         for at, patch in enumerate(one.patches):
             column = {base: row[at] for base, row in one.rows.items()}
-            found.setdefault(known(patch), _past_of(page, patch, column))
+            found.setdefault(
+                names.key(patch), _past_of(page, patch, names.label(patch), column)
+            )
     return list(found.values())
 
 
-def _past_of(page: Page, patch: Patch, column: Mapping[str, Cell]) -> _Past:
+def _past_of(page: Page, patch: Patch, label: str, column: Mapping[str, Cell]) -> _Past:
     bases = list(page.matrix.rows)
     span = span_of([(base, cell) for base, cell in column.items() if version_of(base)])
     return _Past(
         patch,
-        label(patch),
+        label,
         list(_runs([column.get(base) for base in bases])),
         span.applies_on,
         span.landed,
