@@ -699,8 +699,20 @@ def test_a_branch_that_was_assumed_and_is_wrong(bureau: Bureau) -> None:
     )
     assert "\n++picked\n" in ran.out
     assert bureau.text(name) == old
-    assert refresh(bureau, "50", "--accept")["accepted"] is True
+    ran = bureau.near.run("refresh", "50", "--accept")
+    assert " ".join(ran.out.splitlines()[1].split()) == "#50 Fix open taken as for main"
     assert "\n+picked\n" in bureau.text(name)
+    assert 'target = "main"' in bureau.facts
+    assert refresh(bureau, "50")["pushed"] is None
+
+
+def test_a_branch_that_was_assumed_of_one_that_is_only_watched(bureau: Bureau) -> None:
+    """Nothing is taken, and nobody pushed: the branch is noted."""
+    taken_unheard(bureau, told="main")
+    bureau.near.run("drop", "50")
+    bureau.near.run("refresh", "50", status=1)
+    ran = bureau.near.run("refresh", "50", "--accept")
+    assert " ".join(ran.out.splitlines()[1].split()) == "#50 Fix open noted as for main"
     assert 'target = "main"' in bureau.facts
     assert refresh(bureau, "50")["pushed"] is None
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vpatch.upkeep.news import News
 
 NUMBERS = (40101, 40102, 40103)
-ABOUT_PULLS = ("open", "closed", "merged", "pushed", "failure", "back")
+ABOUT_PULLS = ("open", "closed", "merged", "pushed", "retargeted", "failure", "back")
 ALL = "all pull requests"
 NO_ANSWER = "GitHub gave no answer (HTTP 451): 127.0.0.1"
 
@@ -263,6 +263,35 @@ def test_one_that_is_pushed_to_while_it_is_closed(nights: Nights) -> None:
     again, pushed = told(nights)
     assert again == "#40103 (Edit c) is open again"
     assert pushed.startswith(f"#40103 (Edit c) was pushed to, and is at {now}: vpatch refresh")
+    assert told(nights) == []
+
+
+def test_one_that_is_for_another_branch_than_it_was_taken_for(nights: Nights) -> None:
+    """It is told once, as long as it is so: what is carried is another change."""
+    near, forge = nights.bureau.near, nights.bureau.forge
+    git(forge.origin.folder, "checkout", "-q", "-b", "releases/v0.16", "v0.16.1")
+    forge.origin.commit("Pick", {B: lines(1, 40, l30="picked")})
+    edit = {B: lines(1, 40, l25="seven", l30="picked")}
+    forge.open(50, "Fix", [("Fix", edit)], start="releases/v0.16")
+    git(forge.origin.folder, "checkout", "-q", "main")
+    forge.api.remaining = 0
+    near.run("add", "50")
+    nights.commit()
+    assert "is for" not in "".join(told(nights))
+    forge.api.remaining = 5000
+    line = "#50 (Fix) is for main and was taken as for releases/v0.16"
+    one = nights.night(status=1)["news"]
+    (news,) = [each for each in one if each["kind"] == "retargeted"]
+    assert news["text"] == f"{line}: vpatch refresh 50 shows the difference"
+    assert (news["pr"], news["wants_a_person"]) == (50, True)
+    assert told(nights) == []
+    forge.api.refused = {50: 451}
+    assert len(told(nights)) == 1
+    forge.api.refused = {}
+    assert told(nights) == ["could look at #50 again"]
+    near.run("refresh", "50", status=1)
+    near.run("refresh", "50", "--accept")
+    nights.commit()
     assert told(nights) == []
 
 

@@ -247,7 +247,7 @@ def _state(news: News) -> str:
 
 def _word(news: News, taken: Taken) -> str:
     if news.push and news.number in taken.accepted:
-        return f"pushed; taken as {news.push.new.head[:DIGITS]}"
+        return _accepted(news, news.push)
     if news.unseen:
         return "pushed, not looked at"
     if news.push is None:
@@ -257,6 +257,13 @@ def _word(news: News, taken: Taken) -> str:
     if not news.push.differs:
         return "pushed, the same change"
     return "pushed, empty now" if news.push.empty else "pushed"
+
+
+def _accepted(news: News, push: Push) -> str:
+    what = "taken" if news.patches else "noted"
+    if push.reviewed == push.new.head and news.state:
+        return f"{what} as for {news.state.target}"
+    return f"pushed; {what} as {push.new.head[:DIGITS]}"
 
 
 def _went(news: News, push: Push) -> str:

@@ -213,6 +213,7 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
     if news.head and news.head != before.head and now.state not in ENDED:
         now.head = news.head
         _tell_push(news, before.head, tell)
+    now.target = _tell_target(news, before.target, tell)
     now.follow_ups = sorted({*before.follow_ups, *(one.pr for one in candidates)})
     new = [one for one in candidates if one.pr not in before.follow_ups]
     for one in new[:STRONGEST]:
@@ -223,6 +224,23 @@ def _compare(news: News, candidates: Sequence[Candidate], diary: Diary) -> None:
         text = f"#{number}: and {more} more, see vpatch refresh {number} --json"
         diary.tell("follow-up", text, pr=number)
     diary.new.pulls[number] = now
+
+
+def _tell_target(news: News, before: str, tell: Callable[[str, str], None]) -> str:
+    """Tell that one is another change for its branch than for the one that it was taken for.
+
+    Returns:
+        The branch of which that is told, tonight or before; empty where it is not so.
+    """
+    if news.state is None or news.unseen:
+        return before
+    if not (news.known and news.is_retargeted and news.push and news.push.differs):
+        return ""
+    target = news.state.target
+    if target != before:
+        how = f"vpatch refresh {news.number} shows the difference"
+        tell("retargeted", f"is for {target} and was taken as for {news.known.target}: {how}")
+    return target
 
 
 def _teller(news: News, diary: Diary) -> Callable[[str, str], None]:

@@ -28,6 +28,7 @@ _FOR_PEOPLE = frozenset(
         "misplaced",
         "needed",
         "pushed",
+        "retargeted",
         "unproven",
     )
 )
@@ -47,6 +48,8 @@ class PullSeen:
     release: str = ""
     """The first release that has it."""
     follow_ups: list[int] = field(default_factory=list)
+    target: str = ""
+    """The branch that it is for, where what was taken is another change; else empty."""
 
 
 @dataclass(frozen=True)
