@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vpatch.values.paths import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from vpatch.upkeep.nightly.seen import Noted
     from vpatch.upkeep.nightly.told import Told
@@ -73,23 +73,22 @@ def grouped(told: Told, rows: Sequence[Row]) -> list[Group]:
         told: What the night told.
         rows: The map, to lead to a cell where one says the same.
     """
-    cells = {
-        (row.patch.pr, square.base): (row.key, square.cell)
-        for row in rows
-        for square in row.squares
-    }
+    cells: dict[tuple[int | None, str], list[tuple[str, Cell]]] = {}
+    for row in rows:
+        for one in row.squares:
+            if one.cell:
+                cells.setdefault((row.patch.pr, one.base), []).append((row.key, one.cell))
 
     def item(one: Noted) -> Item:
         rest = one.text.removeprefix(f"#{one.pr}")
         named = rest[:1] in (" ", ":")
-        key, cell = cells.get((one.pr, one.base), ("", None))
         night = "" if one.night == told.night else one.night
         return Item(
             _WORDS.get(one.kind, ""),
             one.pr if named else None,
             rest.lstrip(": ") if named else one.text,
             night,
-            *((key, one.base) if cell and _says(cell, one) else ()),
+            *_shown(one, cells.get((one.pr, one.base), ())),
         )
 
     def group(title: str, news: Iterable[Noted], *, wants: bool = False) -> Group:
@@ -104,7 +103,34 @@ def grouped(told: Told, rows: Sequence[Row]) -> list[Group]:
     return [one for one in groups if one.items]
 
 
-def _says(cell: Cell, one: Noted) -> bool:
+def _shown(one: Noted, there: Collection[tuple[str, Cell]]) -> tuple[str, str] | tuple[()]:
+    """Return where the map shows what some news say.
+
+    Args:
+        one: The news.
+        there: The cells that they may be about, each behind its key.
+
+    Returns:
+        The key and the base; nothing where no cell says the same, or several do.
+    """
+    # No number tells parts of a pull request apart, nor patches that have none.
+    alone = one.pr is not None and len(there) == 1
+    keys = [key for key, cell in there if (alone or _names(one, cell)) and _says(one, cell)]
+    return (keys[0], one.base) if len(keys) == 1 else ()
+
+
+def _names(one: Noted, cell: Cell) -> bool:
+    """Whether the news begin with what a night calls a patch."""
+    called = cell["name"], f"#{cell['pr']} ({cell['subject']})"
+    return one.text.startswith(tuple(f"{_line(name)} " for name in called))
+
+
+def _says(one: Noted, cell: Cell) -> bool:
     """Whether a cell shows what the news are about: they may be of another series."""
-    cause = printable(" ".join(cell["cause"].split()))
-    return cell["verdict"] == one.kind and cause in printable(one.text)
+    cause = _line(cell["cause"])
+    return cell["verdict"] == one.kind and cause != "" and cause in printable(one.text)
+
+
+def _line(text: str) -> str:
+    """Return text as a night writes it down."""
+    return printable(" ".join(text.split()))
