@@ -131,3 +131,33 @@ def test_two_broken_files(nights: Nights) -> None:
     git(nights.folder, "rm", "-q", "-r", "-f", "patches/v0.15.0")
     nights.commit()
     assert nights.news(status=3) == [f"{other}, which was broken, is gone"]
+    # The one that a broken series named is there as before, and no news behind it either.
+    mend = spoil(nights, SERIES, "40101-edit-a.patch -x\n")
+    (told,) = nights.news(status=1)
+    assert told.startswith(f"{SERIES} is broken: the option -x is not for vpatch, line 1;")
+    mend()
+    assert nights.news(status=3) == [f"could look at the file {SERIES} again"]
+    spoil(nights, SERIES, "40101-edit-a.patch\n40103-edit-c.patch\n")
+    assert f"{PATCH}, which was broken, is in no series any more" in nights.news()
+
+
+def test_one_that_fails_behind_a_broken_file(nights: Nights) -> None:
+    """A pull request that no night could look at is told once, whatever hides it meanwhile."""
+    nights.bureau.forge.api.refused = {40102: 404}
+    facts = nights.folder / FACTS
+    # One that fails is only watched, and the other is known from its patch alone.
+    one = '[[pr]]\nnumber = {}\ntitle = "Edit"\nstate = "open"\nas_of = 2026-01-01\n'
+    facts.write_text(one.format(40101) + one.format(999))
+    nights.commit()
+    why = "127.0.0.1 knows no such pull request"
+    told = [f"could not look at #{one}: {why}: #{one}" for one in (40102, 999)]
+    assert nights.news(status=3) == told
+    for name in (FACTS, PATCH, SERIES):
+        mend = spoil(nights, name, "[[pr]\n")
+        assert len(nights.news(status=1)) == 1
+        mend()
+        assert nights.news() == [f"could look at the file {name} again"]
+    facts.write_text("")
+    nights.commit()
+    ran = nights.bureau.near.run("nightly")
+    assert ran.out.startswith("nothing new\ncould still not look at #40102\n\n")

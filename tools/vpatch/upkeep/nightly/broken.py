@@ -33,10 +33,18 @@ def look_at_files(folder: Folder, diary: Diary) -> None:
             with diary.looking_at(_FILE + name):
                 if error:
                     diary.broken(_FILE + name, name, error)
+        hidden = any(error for name, error in found.items() if name.endswith("/series"))
         for what in diary.old.failures:
             name = what.removeprefix(_FILE)
-            if name not in (what, *found):
+            if name in (what, *found):
+                continue
+            if not (folder.root / name).exists():
                 diary.tell("back", f"{name}, which was broken, is gone")
+            elif hidden:
+                # The series that cannot be read may name it.
+                diary.unasked(what)
+            else:
+                diary.tell("back", f"{name}, which was broken, is in no series any more")
 
 
 def _read(folder: Folder) -> dict[str, VpatchError | None]:

@@ -56,16 +56,17 @@ def look_at_pulls(means: Means, learned: tuple[bytes, bytes] | None, diary: Diar
         diary: What is seen.
     """
     diary.new.pulls = dict(diary.old.pulls)
-    facts = _facts(means.folder, diary)
+    facts, asked_all = _facts(means.folder, diary), False
     with diary.looking_at(_WHAT):
         if facts is None:
             _ask(means, {}, diary)
         else:
             with standing(means.folder, learned) as answered:
-                found = _ask(means, facts, diary)
+                found, asked_all = _ask(means, facts, diary)
                 _write(means.folder, found, diary.say)
                 answered.update(news.number for news in found if news.state)
-    if _WHAT in diary.new.failures:
+    if not asked_all:
+        # What a broken file names is still in the project: it is asked for when that is mended.
         one_by_one = [what for what in diary.old.failures if what.startswith("#")]
         diary.unasked(*one_by_one, _ALL, NOWHERE, HISTORY)
 
@@ -77,12 +78,16 @@ def _facts(folder: Folder, diary: Diary) -> dict[int, PullRequest] | None:
     return None
 
 
-def _ask(means: Means, facts: dict[int, PullRequest], diary: Diary) -> list[News]:
-    """Ask for those that are carried or known, and tell what is new."""
-    sheet = _sheet(means.folder)
+def _ask(means: Means, facts: dict[int, PullRequest], diary: Diary) -> tuple[list[News], bool]:
+    """Ask for those that are carried or known, and tell what is new.
+
+    Returns:
+        What was found, and whether the series that carries them could be read in full.
+    """
+    sheet, is_whole = _sheet(means.folder)
     numbers = list(dict.fromkeys([*(p.pr for p in sheet.patches if p.pr), *facts]))
     if not numbers:
-        return []
+        return [], is_whole
     kept = Outlook.at(means.outlook)
     before = dict(kept.follow_ups)
     refresh = Refresh(facts, means.bases, sheet, means.upstream, kept)
@@ -95,20 +100,23 @@ def _ask(means: Means, facts: dict[int, PullRequest], diary: Diary) -> list[News
     with diary.looking_at(HISTORY):
         if unread := refresh.unread.get(HISTORY):
             diary.failed(HISTORY, unread)
-    return found
+    return found, is_whole
 
 
-def _sheet(folder: Folder) -> Sheet:
-    """Return the series for the project's base, as far as it can be read."""
+def _sheet(folder: Folder) -> tuple[Sheet, bool]:
+    """Return the series for the project's base as far as it can be read, and if that is all."""
     name = folder.serving(folder.config().base or folder.newest())
     patches: dict[str, Patch] = {}
-    file = SeriesFile(None, (), ())
+    file, is_whole = SeriesFile(None, (), ()), False
     with suppress(VpatchError):
         file = folder.series_file(name)
+        is_whole = True
     for entry in file.entries:
-        with suppress(VpatchError):
+        try:
             patches[entry.name] = folder.patch(folder.path_of(name), entry)
-    return Sheet(name, Base(name, "", ""), "", file, tuple(patches.values()))
+        except VpatchError:
+            is_whole = False
+    return Sheet(name, Base(name, "", ""), "", file, tuple(patches.values())), is_whole
 
 
 def _write(folder: Folder, found: Sequence[News], say: Callable[[str], None]) -> None:
