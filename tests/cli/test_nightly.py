@@ -644,6 +644,12 @@ def test_proofs_that_cannot_be_run(nights: Nights, tmp_path: Path) -> None:
     assert found["proofs"] is False
     ran = nights.bureau.near.run("nightly", *nowhere, status=3)
     assert ran.out.splitlines()[-1] == "the proofs were not run"
+    # A night that does not ask for them has nothing to say of it, and makes no news of it.
+    ran = nights.bureau.near.run("nightly")
+    assert ran.out.startswith("nothing new\n\n")
+    found = nights.night()
+    assert (found["failures"], found["ok"]) == ({}, True)
+    assert nights.news(*nowhere, status=3) == []
 
 
 def test_a_conflict_that_was_solved_before(works: Works) -> None:

@@ -1,4 +1,4 @@
-"""Fifteen nights of two machines that share a remote, and what each of them is to tell."""
+"""Sixteen nights of two machines that share a remote, and what each of them is to tell."""
 
 from __future__ import annotations
 
@@ -179,6 +179,7 @@ NIGHTS: list[tuple[Callable[[Fortnight], None], Literal["here", "there"], int, l
         3,
         ["could not look at the proofs: no Python there: {env}"],
     ),
+    (Fortnight.nothing, "there", 0, []),
     (Fortnight.an_environment, "here", 0, ["could look at the proofs again"]),
     (Fortnight.nothing, "there", 0, []),
 ]

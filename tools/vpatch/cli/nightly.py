@@ -163,7 +163,7 @@ def _as_json(night: Night) -> dict[str, Any]:
     return {
         "news": [_noted(one) for one in diary.news],
         "before": [_noted(one) for one in diary.before],
-        "failures": diary.new.failures,
+        "failures": night.failures,
         "release": next(iter(diary.new.releases), None),
         "branch": night.branch if night.commit else None,
         "commit": night.commit or None,

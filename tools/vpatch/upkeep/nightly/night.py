@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vpatch.upkeep.nightly.means import Means
     from vpatch.values.base import Base
 
+_PROOFS = "the proofs"
+
 
 class Night:
     """One night, from its beginning to what is told of it.
@@ -65,6 +67,8 @@ class Night:
         self.diary.tree = str(self.root)
         self.proven = False
         """Whether the proofs were run."""
+        self._proves = False
+        """Whether they were to be run."""
         self.page: Path | None = None
         """The page; None where it could not be written."""
         self.commit = ""
@@ -95,9 +99,13 @@ class Night:
         with diary.looking_at("what the proofs showed"):
             remember(folder, self._home.records(), means.project, self._say)
         if means.prove:
-            with diary.looking_at("the proofs"):
+            self._proves = True
+            with diary.looking_at(_PROOFS):
                 tell_proofs(*means.prove(), diary)
                 self.proven = True
+        else:
+            # It is kept for the next night that asks for them, and is no failure of this one.
+            diary.unasked(_PROOFS)
         with diary.looking_at("PATCHES.md"):
             files.write(page_of(folder), page(folder, means.project))
         return [*found, *kept]
@@ -160,12 +168,18 @@ class Night:
         so does a place that has none of them.
         """
         known = {what for what in self.still_failing if what.startswith("#") or what == NOWHERE}
-        return not (self.diary.new.failures.keys() - known or self.unpushed)
+        return not (self.failures.keys() - known or self.unpushed)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """By what was to be looked at, and could not be, the reason."""
+        failed = self.diary.new.failures.items()
+        return {what: why for what, why in failed if what != _PROOFS or self._proves}
 
     @property
     def still_failing(self) -> list[str]:
         """What could not be looked at the night before either, and is no news."""
-        return [what for what in self.diary.new.failures if what in self.diary.old.failures]
+        return [what for what in self.failures if what in self.diary.old.failures]
 
     @property
     def wants_a_person(self) -> bool:
