@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nights import Nights, begun
-from support import Desk, git
+from support import Desk, git, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,21 @@ def test_a_server_that_does_not_tell(nights: Nights) -> None:
     # It tells a commit, and no name.
     (served / "HEAD").write_text(f"{tip}\n")
     assert nights.news() == []
+
+
+def test_a_night_without_the_remote(nights: Nights) -> None:
+    """Nothing of the branch is told in it, and nothing again behind it."""
+    nights.night()
+    nights.bureau.forge.land("Rewrite c", {"vllm/c.py": lines(1, 40, l7="theirs")})
+    told = nights.news(status=1)
+    assert [text.partition(":")[0] for text in told] == ["#40103 (Edit c) has no place on main"]
+    settings = nights.folder / "vpatch.toml"
+    text = settings.read_text()
+    api = f'[upstream]\napi = "{nights.bureau.forge.api.url}"\n'
+    settings.write_text(f'base = "v0.16.1"\n{api}')
+    assert not [one for one in nights.news(status=None) if "main" in one]
+    settings.write_text(text)
+    assert not [one for one in nights.news(status=None) if "main" in one]
 
 
 def test_the_branch_of_last_night_without_an_answer(nights: Nights) -> None:

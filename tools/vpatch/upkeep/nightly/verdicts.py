@@ -55,8 +55,9 @@ def compare(folder: Folder, opened: Opened, found: Sequence[Base], diary: Diary)
         before = {cell["name"]: cell["verdict"] for cell in row}
     with diary.looking_at(_BROKEN):
         """It is asked once for each patch: if it failed before, that is over now."""
-    # Of a base that gave no answer tonight, what was seen last counts on.
-    silent = {*diary.new.failures, *(base.name for base in found)}
+    # Of a base that gave no answer tonight, what was seen last counts on; and of the branch,
+    # which a call without a git remote does not ask for.
+    silent = {*diary.new.failures, *(base.name for base in found), diary.old.branch or "main"}
     for name in silent & diary.old.verdicts.keys():
         diary.new.verdicts.setdefault(name, diary.old.verdicts[name])
 
