@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from bureau import A, B, Bureau, edited, opened
-from support import Desk, git, lines
+from support import Desk, Project, git, lines
+from vpatch.jobs.replay import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -204,3 +207,83 @@ def test_those_that_need_what_goes(bureau: Bureau) -> None:
     assert bureau.state() == before
     bureau.near.run("drop", "40101", "on-l7.patch", "on-l25.patch", "on-l7-and-l11.patch")
     bureau.near.run("check")
+
+
+BIG, MANY, APART = "vllm/big.py", 24, 8
+
+
+@pytest.fixture
+def long(bureau: Bureau) -> Bureau:
+    """Give the desk a long series, each patch of which changes a line of one file."""
+    bureau.forge.land("Add big", {BIG: lines(1, MANY * APART)})
+    commit = bureau.forge.release("v0.17.0")
+    git(bureau.near.folder.parent, "clone", "-q", str(bureau.forge.origin.served), "clone")
+    clone = Project.there(bureau.near.folder.parent / "clone")
+    clone.back("v0.17.0")
+    changed: dict[str, str] = {}
+    patches: dict[str, bytes] = {}
+    for at in range(MANY):
+        changed[f"l{at * APART + 4}"] = f"own {at}"
+        text = lines(1, MANY * APART, **changed)
+        patches[f"{at:02}.patch"] = clone.patch(f"Own {at}", {BIG: text})
+    bureau.near.write_series("v0.17.0", patches, commit=commit)
+    return bureau
+
+
+def counted(bureau: Bureau, text: str) -> tuple[str, Counter[bool]]:
+    """Add a change of the long file; return why not, and what was replayed how often.
+
+    The replays of the series are counted apart from those of the change, which is one patch.
+    """
+    mine = diff(bureau, "mine", {BIG: text}, start="v0.17.0")
+    with mock.patch.object(run, "_Run", wraps=run._Run) as runs:  # noqa: SLF001, counted
+        told = cause(bureau, mine, "--base", "v0.17.0")
+    asked = [call.args[0].series.patches for call in runs.call_args_list]
+    return told, Counter(len(patches) > 1 for patches in asked)
+
+
+@pytest.mark.parametrize("hunks", [1, 5])
+def test_a_long_series(long: Bureau, hunks: int) -> None:
+    """Each is named; the series is replayed twice for that, the change by halves of it."""
+    where = [at * MANY // hunks for at in range(hunks)]
+    mine = {f"l{at * APART + 4}": "mine" for at in where}
+    told, times = counted(long, lines(1, MANY * APART, **mine))
+    assert told == "; ".join(
+        f"{BIG}: hunk {number} (line {at * APART + 1}) collides with {at:02}.patch, "
+        f"which changes line {at * APART + 4}"
+        for number, at in enumerate(where, 1)
+    )
+    assert times[True] == 2
+    # With all of it, before it, behind it; from then on for each hunk the halves alone.
+    halves = MANY.bit_length()
+    assert times[False] <= 4 + hunks * halves
+    assert times[False] < MANY
+
+
+def test_a_hunk_in_the_way_of_many(long: Bureau) -> None:
+    """Some of them are named, and that there may be more; the replays have an end."""
+    text = "mine\n" + lines(MANY * APART - 7, MANY * APART)
+    told, times = counted(long, text)
+    named = [
+        f"{BIG}: hunk 1 (line 1) collides with {at:02}.patch, "
+        f"which changes line {at * APART + 4}"
+        for at in range(4)
+    ]
+    assert told == "; ".join([*named, "there may be more: not all of the series was asked"])
+    assert times[True] == 4
+    # With all of it and before it, then for each of the four behind it and the halves.
+    assert times[False] <= 2 + 4 * (1 + MANY.bit_length())
+    mine = diff(long, "mine", {BIG: text}, start="v0.17.0")
+    said = long.near.run("add", mine, "--base", "v0.17.0", status=1).err
+    assert "looking for what stands in the way\n" in said
+
+
+def test_more_hunks_than_are_asked_about(long: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found by then is named, and that there may be more."""
+    monkeypatch.setattr("vpatch.upkeep.turns._ASKED", 7)
+    mine = {f"l{at * APART + 4}": "mine" for at in range(MANY)}
+    told, times = counted(long, lines(1, MANY * APART, **mine))
+    assert told.startswith(f"{BIG}: hunk 1 (line 1) collides with 00.patch, ")
+    assert told.endswith("; there may be more: not all of the series was asked")
+    assert "other lines" not in told
+    assert times[False] == 2 + 7

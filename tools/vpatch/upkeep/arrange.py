@@ -9,9 +9,10 @@ from vpatch.doors import files
 from vpatch.jobs.folder import in_order
 from vpatch.jobs.replay import replay
 from vpatch.upkeep.check import kept_series, page_of
-from vpatch.upkeep.collision import Fate, Ground, explained, unplaced
+from vpatch.upkeep.collision import explained, unplaced
 from vpatch.upkeep.overview import Kept, overview
 from vpatch.upkeep.rewrite import Form, prove, rewrite
+from vpatch.upkeep.turns import Fate, Ground
 from vpatch.values.base import Base, canonical, version_of
 from vpatch.values.errors import BadInputError, RefusedError
 from vpatch.values.facts import read_facts
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from vpatch.jobs.bases import Bases
     from vpatch.jobs.folder import Folder
     from vpatch.jobs.incoming import Incoming
+    from vpatch.jobs.replay import Setting
     from vpatch.upkeep.replays import Replays
     from vpatch.upkeep.rewrite import PatchFile
     from vpatch.values.patch import Patch
@@ -137,14 +139,13 @@ class Change:
         solved = chosen(self._folder.all_resolutions(), onto)
         series = Series(incoming.home, incoming.patches)
 
-        def put(onto: Base, solved: Mapping[str, Patch] | None = None) -> Replay:
+        def setting(onto: Base, solved: Mapping[str, Patch] | None = None) -> Setting:
             asked = self.replays.setting(series, onto, solved)
-            return replay(replace(asked, home=lambda: home) if home else asked)
+            return replace(asked, home=lambda: home) if home else asked
 
-        found = put(onto, solved)
-        ground = Ground(self.replays, base, put, (), before)
-        results = explained(ground, found.results, unplaced(found.results))
-        return replace(found, results=results)
+        found = replay(setting(onto, solved))
+        ground = Ground(self.replays, first, before, setting)
+        return explained(ground, found, unplaced(found.results))
 
     def exchange(
         self, patches: Sequence[Patch], at: slice, new: Sequence[Patch], hint: str
@@ -173,17 +174,18 @@ class Change:
         home = Base("the series as it was", was.commit, "")
         onto = Base(base.name, now.commit, "")
 
-        def put(onto: Base) -> Replay:
-            asked = self.replays.setting(Series(home, behind), onto)
-            return replay(replace(asked, home=lambda: home))
+        def setting(onto: Base) -> Setting:
+            at = home if onto.commit == home.commit else onto
+            asked = self.replays.setting(Series(home, behind), at)
+            return replace(asked, home=lambda: home)
 
-        found = put(onto)
+        found = replay(setting(onto))
         wanted = unplaced(found.results)
         if not new:
             # What has lost its place by their going stood on them.
             wanted = {case: Fate.PLACED for case, fate in wanted.items() if fate is Fate.LOST}
-        ground = Ground(self.replays, base, put, before, new or patches[at])
-        found = replace(found, results=explained(ground, found.results, wanted))
+        ground = Ground(self.replays, now if new else was, new or patches[at], setting)
+        found = explained(ground, found, wanted)
         _refuse_lost(found, hint)
         # It only makes room at home: nothing is rebased.
         made = self._written(replace(found, series=Series(base, behind)), hint)

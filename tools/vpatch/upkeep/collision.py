@@ -1,98 +1,24 @@
-"""Name the patches of a series that stand in the way of others, or that others stand on.
-
-It is found by trying: patches are put onto the series as it grows, patch by patch, and the one
-with which a hunk lost its place, or got it, is the one that is named.
-"""
+"""Name the patches of a series that stand in the way of others, or that others stand on."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vpatch.values.base import Base
-from vpatch.values.series import Series
+from vpatch.jobs.replay import replay
+from vpatch.upkeep.turns import WHOLE, Fate, Ground, Turn, fates, turns
 from vpatch.values.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from vpatch.upkeep.replays import Replays
+    from vpatch.upkeep.turns import Case
     from vpatch.values.diff import FileDiff, Hunk
     from vpatch.values.patch import Patch
     from vpatch.values.verdict import Replay, Result
 
-Case = tuple[int, int]
-"""A patch that was put, by its number, and a hunk of all of its hunks; -1 for the whole."""
-_WHOLE = -1
-
-
-class Fate(Enum):
-    """What became of a hunk, as far as it matters here; and how that is told of others."""
-
-    LOST = "collides with", "collide with"
-    """It has no place: the patch that took it away stands in its way."""
-    PLACED = "needs", "need"
-    """It has one: it stands on the patch that gave it."""
-    LANDED = "is already in", "are already in"
-    """It is there: by the patch that makes it as well."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """A series that grows, and what is put onto it."""
-
-    replays: Replays
-    base: Base
-    """The series' own."""
-    put: Callable[[Base], Replay]
-    """Puts the other patches onto a state of the series."""
-    fixed: Sequence[Patch]
-    """Patches of the series that are not asked about."""
-    asked: Sequence[Patch]
-    """Those behind them that are."""
-
-    def with_patches(self, asked: Sequence[Patch]) -> Base:
-        """Return the series as it is with no more than some of those."""
-        series = Series(self.base, (*self.fixed, *asked))
-        return Base(self.base.name, self.replays.replay(series, self.base).commit, "")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A hunk whose fate a patch of the series has turned."""
-
-    case: Case
-    fate: Fate
-    by: Patch
-    onto: Base
-    """A state of the files in which the hunk is, or has its place."""
-
-
-@dataclass(slots=True)
-class _Trail:
-    """Cases that the same patches have turned, and the series without these, as it grows."""
-
-    without: frozenset[str]
-    cases: set[Case]
-    base: Base
-    fates: Mapping[Case, Fate]
-
-
-def fates(results: Iterable[Result]) -> dict[Case, Fate]:
-    """Return what became of each hunk of some patches, and of each patch."""
-    found: dict[Case, Fate] = {}
-    for number, result in enumerate(results):
-        found[number, _WHOLE] = _fate(result.verdict)
-        found |= {(number, at): _fate(hunk.verdict) for at, hunk in enumerate(result.hunks)}
-    return found
-
-
-def _fate(verdict: Verdict) -> Fate:
-    if not verdict.good:
-        return Fate.LOST
-    return Fate.LANDED if verdict is Verdict.LANDED else Fate.PLACED
+_MORE = "there may be more: not all of the series was asked"
 
 
 def unplaced(results: Sequence[Result]) -> dict[Case, Fate]:
@@ -101,104 +27,52 @@ def unplaced(results: Sequence[Result]) -> dict[Case, Fate]:
     A patch that was lost or has landed by none of its hunks, as a renaming does, counts whole.
     """
     found = {case: fate for case, fate in fates(results).items() if fate is not Fate.PLACED}
-    told = {(number, fate) for (number, at), fate in found.items() if at != _WHOLE}
+    told = {(number, fate) for (number, at), fate in found.items() if at != WHOLE}
     return {
         (number, at): fate
         for (number, at), fate in found.items()
-        if (at != _WHOLE or (number, fate) not in told) and not results[number].needs
+        if (at != WHOLE or (number, fate) not in told) and not results[number].needs
     }
 
 
-def explained(
-    ground: Ground, results: Sequence[Result], wanted: Mapping[Case, Fate]
-) -> tuple[Result, ...]:
+def explained(ground: Ground, put: Replay, wanted: Mapping[Case, Fate]) -> Replay:
     """Name the patches of the series in the causes of results.
 
     Args:
-        ground: The series, and what was put onto it.
-        results: What became of that.
+        ground: The series, and how others are put onto it.
+        put: What came of that.
         wanted: The fates of hunks that are to be told of, as on the whole of the series.
     """
     if not (wanted and ground.asked):
-        return tuple(results)
-    base = ground.with_patches(())
-    start = ground.put(base).results
-    first = _Trail(frozenset(), set(wanted), base, fates(start))
-    found = list(_turns(ground, _near(ground.asked, start), wanted, first))
-    return tuple(
-        _with_cause(
-            ground,
-            result,
-            start[number],
-            [turn for turn in found if turn.case[0] == number],
-            {case: fate for case, fate in wanted.items() if case[0] == number},
-        )
-        for number, result in enumerate(results)
-    )
-
-
-def _near(asked: Sequence[Patch], results: Iterable[Result]) -> set[str]:
-    """Return the names of the patches that can matter, by the files that they share."""
-    paths = {path for result in results for path in result.patch.paths}
-    found: set[str] = set()
-    for patch in asked:
-        if patch.paths & paths or not patch.located:
-            paths |= patch.paths
-            found.add(patch.name)
-    return found
-
-
-def _turns(
-    ground: Ground, near: set[str], wanted: Mapping[Case, Fate], first: _Trail
-) -> Iterator[Turn]:
-    """Find the patches that turned the fates of hunks to what they are.
-
-    Such a patch is left out from then on, for these hunks: one behind it may stand in their
-    way as well.
-    """
-    trails = [first]
-    for at, patch in enumerate(ground.asked, 1):
-        if patch.name not in near:
-            continue
-        for trail in [trail for trail in trails if trail.cases]:
-            kept = [one for one in ground.asked[:at] if one.name not in trail.without]
-            base = ground.with_patches(kept)
-            now = fates(ground.put(base).results)
-            turned = {
-                case
-                for case in trail.cases
-                if now[case] is wanted[case] is not trail.fates[case]
-            }
-            for case in sorted(turned):
-                fate = wanted[case]
-                yield Turn(case, fate, patch, trail.base if fate is Fate.LOST else base)
-            if turned:
-                without = trail.without | {patch.name}
-                trails.append(_Trail(without, turned, trail.base, trail.fates))
-            trail.cases -= turned
-            trail.base, trail.fates = base, now
+        return put
+    first = ground.states()[0]
+    start = (put if put.base == first else replay(ground.setting(first))).results
+    found, more = turns(ground, wanted, start)
+    told = more | {turn.case for turn in found}
+    made: list[Result] = []
+    for number, result in enumerate(put.results):
+        own = [turn for turn in found if turn.case[0] == number]
+        rest = {c: fate for c, fate in wanted.items() if c[0] == number and c not in told}
+        words = list(_told(ground, result.patch, own))
+        names = {turn.by.name for turn in own}
+        if any(case[0] == number for case in more):
+            words.append(_MORE)
+        elif result.verdict is Verdict.LANDED and len(names) == 1 and not rest:
+            words = [f"{names.pop()} makes the same change already"]
+        made.append(_with_cause(result, start[number], words, rest) if words else result)
+    return replace(put, results=tuple(made))
 
 
 def _with_cause(
-    ground: Ground,
-    result: Result,
-    start: Result,
-    own: Sequence[Turn],
-    wanted: Mapping[Case, Fate],
+    result: Result, start: Result, words: Sequence[str], others: Mapping[Case, Fate]
 ) -> Result:
     """Return a result whose cause tells first what is upstream's, then what the series does."""
-    if not own:
-        return result
-    others = wanted.keys() - {turn.case for turn in own}
-    told = "; ".join(_told(ground, result.patch, own))
-    names = {turn.by.name for turn in own}
+    told = "; ".join(words)
     if result.verdict is Verdict.LANDED:
-        if not others and len(names) == 1:
-            return replace(result, cause=f"{names.pop()} makes the same change already")
         return replace(result, cause=f"{told}; the base has the rest" if others else told)
     if result.verdict is not Verdict.CONFLICT:
         return result.because(told)
-    lost = {at for number, at in others if wanted[number, at] is not Fate.LANDED}
+    lost = {at for (_, at), fate in others.items() if fate is not Fate.LANDED}
     if not lost:
         return replace(result, cause=told)
     # What upstream has in the way is told best where the series is not.
@@ -211,7 +85,7 @@ def _told(ground: Ground, patch: Patch, own: Sequence[Turn]) -> Iterator[str]:
     places = [(file, at) for file in patch.files for at in range(len(file.hunks))]
     groups: dict[tuple[str, str, Fate], tuple[Turn, FileDiff, list[int]]] = {}
     for turn in own:
-        if turn.case[1] != _WHOLE:
+        if turn.case[1] != WHOLE:
             file, at = places[turn.case[1]]
             key = turn.by.name, file.path, turn.fate
             groups.setdefault(key, (turn, file, []))[2].append(at)

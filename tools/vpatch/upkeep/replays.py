@@ -49,7 +49,7 @@ class Replays:
         self.repo = repo
         self.bases = bases
         self.facts = facts
-        self._say = say
+        self.say = say
         self._resolutions = resolutions
         self._shared = Shared(Memory(repo))
         self._homes: dict[Base, Base | None] = {}
@@ -131,7 +131,7 @@ class Replays:
             found = known or self.bases.get(whole or own.name)
             self.bases.complete(found)
         except VpatchError as error:
-            self._say(f"no three-way merge: {error}")
+            self.say(f"no three-way merge: {error}")
             return None
         return found
 
