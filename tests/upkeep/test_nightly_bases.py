@@ -75,8 +75,12 @@ def test_a_night_without_the_remote(nights: Nights) -> None:
     text = settings.read_text()
     api = f'[upstream]\napi = "{nights.bureau.forge.api.url}"\n'
     settings.write_text(f'base = "v0.16.1"\n{api}')
-    assert not [one for one in nights.news(status=None) if "main" in one]
+    nights.commit("Go without")
+    found = nights.bureau.near.run("nightly", status=None)
+    assert "no git remote" in found.err
+    assert "no place on main" not in found.out
     settings.write_text(text)
+    nights.commit("Go with it")
     assert not [one for one in nights.news(status=None) if "main" in one]
 
 
