@@ -206,7 +206,8 @@ def test_an_odd_pull_request_hides_no_other(nights: Nights) -> None:
     """One that begins nowhere, one that GitHub refuses: each is named, the rest is told."""
     forge = nights.bureau.forge
     nights.night()
-    forge.force(40101, [])
+    was = forge.rev("refs/pull/40101/head")
+    now = forge.force(40101, [])
     forge.api.merge(40101, forge.rev("main"))
     forge.api.refused = {40102: 451}
     forge.api.shut(40103)
@@ -214,7 +215,7 @@ def test_an_odd_pull_request_hides_no_other(nights: Nights) -> None:
     told = [one["text"] for one in found["news"]]
     assert told[0].startswith("could not look at #40101: #40101 is part of upstream as it is")
     assert told[1:] == [
-        "#40101 (Edit a) was merged",
+        f"#40101 (Edit a) was merged, at {now[:12]}, and was at {was[:12]}",
         "could not look at #40102: GitHub gave no answer (HTTP 451): 127.0.0.1",
         "#40103 (Edit c) was closed, and not merged",
     ]
