@@ -159,10 +159,13 @@ def test_a_command_that_is_interrupted(upstream: Upstream, tmp_path: Path) -> No
         until(begun.exists)
         signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
 
+    # Where the tests run in the background of a shell, Ctrl-C is ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     other = Thread(target=interrupt)
     other.start()
     with pytest.raises(KeyboardInterrupt) as caught:
         upstream.repo.run("-c", f"alias.wait=!touch {begun}; exec {mark}", "wait")
+    signal.signal(signal.SIGINT, handler)
     assert begun.exists()
     assert not alive(mark), caught
     other.join()

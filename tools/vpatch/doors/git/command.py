@@ -14,7 +14,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from git import GitCommandNotFound
 from git.cmd import Git
 
-from vpatch.doors.git.patience import PATIENT, Patience, listen, without_progress
+from vpatch.doors.git.patience import PATIENT, Patience, close_ends, listen, without_progress
 from vpatch.values.errors import VpatchError
 from vpatch.values.paths import decode, encode
 
@@ -146,7 +146,10 @@ class Command:
         except BaseException:
             # It must not write any more where the caller is about to clear up.
             process.terminate()
-            process.communicate()
+            # Not for its ends: something that it started may hold these open for long.
+            if process.proc:
+                close_ends(process.proc)
+                process.proc.wait()
             raise
         # A file that its server did not give says nothing of the question.
         unread = process.returncode != 0 and _NOT_FETCHED.search(err) is not None

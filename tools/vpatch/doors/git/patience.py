@@ -85,9 +85,14 @@ def listen(
     finally:
         if not whole:
             _end(process)
-        for end in filter(None, (process.stdin, process.stdout, process.stderr)):
-            with suppress(OSError):
-                end.close()
+        close_ends(process)
+
+
+def close_ends(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipes to a process, whatever it has still to say or to read."""
+    for end in filter(None, (process.stdin, process.stdout, process.stderr)):
+        with suppress(OSError):
+            end.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
