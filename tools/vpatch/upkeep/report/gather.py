@@ -68,6 +68,7 @@ def gather(
         for each in (plan.served, plan.later)
     )
     proofs = folder.proofs()
+    stands = [_stand(folder, name, series) for name, series in kept.items()]
     carried = {patch.pr for series in kept.values() for patch in series.patches}
     with opened() as replays:
         setting = replays.setting(own, known.get(matrix.series, known[names[0]]))
@@ -78,7 +79,7 @@ def gather(
             tuple(later),
             replays.facts,
             links(setting),
-            tuple(_stand(folder, name, known.get(name), rows, proofs) for name in kept),
+            tuple(_shown(stand, known.get(stand.base), rows, proofs) for stand in stands),
             outlook.open_questions(replays.facts, carried),
             asked,
         )
@@ -122,15 +123,19 @@ def _faced(replays: Replays, series: Series, tried: Tried, known: Mapping[str, B
     return replace(tried, patches=setting.located(), facing=facing)
 
 
-def _stand(folder: Folder, name: str, base: Base | None, rows: Rows, proofs: Proofs) -> Stand:
-    patches = folder.series(name).patches
+def _stand(folder: Folder, name: str, series: Series) -> Stand:
     file = folder.series_file(name)
-    stand = Stand(name, patches, file.left_out, None, numbers=file.numbers)
+    return Stand(name, series.patches, file.left_out, None, numbers=file.numbers)
+
+
+def _shown(stand: Stand, base: Base | None, rows: Rows, proofs: Proofs) -> Stand:
+    """Add what a replay and the proofs showed of a series, where its base is at hand."""
     if base is None:
         return stand
+    patches = stand.patches
     words = {patch.name: proofs.word(patch, base.commit) for patch in patches}
     found = {patch.name: proofs.on(patch, base.commit) for patch in patches}
     shown = {patch: one.told for patch, one in found.items() if one}
-    cells = zip(patches, rows[name, name], strict=True)
+    cells = zip(patches, rows[stand.base, stand.base], strict=True)
     verdicts = {patch.name: verdict_of(cell) for patch, cell in cells}
     return replace(stand, proofs=words, shown=shown, verdicts=verdicts)
